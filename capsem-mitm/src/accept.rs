@@ -1,0 +1,64 @@
+//! Takes a slot, then a socket: past the limit connections wait in the kernel's queue, as they do
+//! while the ledger takes no records.
+
+use crate::{
+    connection::{self, Door},
+    proxy::Context,
+    record::Visit,
+};
+use capsem_telemetry::Ledger;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+
+/// How long accepting pauses when the system is out of descriptors or memory.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Accepts until the drain begins; the listener is closed then.
+pub(crate) async fn accept(
+    cx: Arc<Context>,
+    door: Door,
+    listener: TcpListener,
+    slots: Arc<Semaphore>,
+) {
+    let drain = cx.ws.drain.clone();
+    loop {
+        let (slot, stream) = tokio::select! {
+            accepted = next(&cx.ledger, &listener, &slots) => accepted,
+            () = drain.wait() => return,
+        };
+        let cx = Arc::clone(&cx);
+        let tasks = cx.tasks.clone();
+        tasks.spawn(async move { welcome(cx, door, stream, slot).await });
+    }
+}
+
+async fn next(
+    ledger: &Ledger,
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (OwnedSemaphorePermit, TcpStream) {
+    // A connection is two records: none is begun that could not be written down.
+    ledger.ready().await;
+    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (slot, stream),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept; trying again");
+                sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+async fn welcome(cx: Arc<Context>, door: Door, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    // Without it a small frame would wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
+    let visit = Visit::open(cx.ledger.clone(), door, peer, slot);
+    connection::serve(cx, visit, door, Box::new(stream)).await;
+}

@@ -1,0 +1,188 @@
+//! The configuration file: what is read, what is refused, and where.
+
+use super::*;
+
+fn paths() -> Paths {
+    Paths { folder: "/etc/agent".into(), home: Some("/home/me".into()) }
+}
+
+const LISTEN: &str = "[listen]\nproxy = '127.0.0.1:0'\n";
+
+/// Refuses `text` with this message, whose place is part of it.
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let error = parse(text, "c.toml", &paths(), Listener::Required).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+/// Refuses this text after a listener. Its first line is the file's third.
+#[track_caller]
+fn refused_after(text: &str, expected: &str) {
+    refused(&format!("{LISTEN}{text}"), &format!("c.toml:{expected}"));
+}
+
+#[track_caller]
+fn read(text: &str) -> Config {
+    parse(&format!("{LISTEN}{text}"), "c.toml", &paths(), Listener::Required).unwrap()
+}
+
+#[test]
+fn a_listener_and_nothing_else() {
+    let config = read("");
+    assert_eq!(config.listen.proxy, Some(([127, 0, 0, 1], 0).into()));
+    assert_eq!(config.listen.transparent, None);
+    assert_eq!(config.ca_dir, Path::new("/home/me/.local/share/capsem-mitm/ca"));
+    assert_eq!(config.upstream.connect_ports, [80, 443]);
+    assert!(config.policy_file.is_none() && config.telemetry.ledger.is_none());
+    assert_eq!(config.telemetry.mode, Mode::Closed);
+    assert_eq!(config.limits, Limits::default());
+}
+
+#[test]
+fn everything() {
+    let config = read(
+        r#"
+        transparent = "[::1]:8443"
+        [ca]
+        dir = "ca"
+        [upstream]
+        extra_roots = ["corp-ca.pem", "/abs/ca.pem", "~/ca.pem"]
+        connect_ports = [443, 8443]
+        [upstream.resolve]
+        "API.OpenAI.com:443" = "127.0.0.1:18443"
+        "[::1]:80" = "[::1]:8080"
+        [policy]
+        file = "rules/policy.toml"
+        [telemetry]
+        ledger = "session.db"
+        jsonl = "-"
+        mode = "open"
+        capture_bodies = false
+        [limits]
+        head = 4096
+        frame = 1
+        capture = 0
+        tls_timeout = "500ms"
+        stall_timeout = "2m"
+        idle_timeout = "0s"
+        drain_timeout = "1h"
+        "#,
+    );
+    assert_eq!(config.listen.transparent, Some("[::1]:8443".parse().unwrap()));
+    assert_eq!(config.ca_dir, Path::new("/etc/agent/ca"));
+    let roots = ["/etc/agent/corp-ca.pem", "/abs/ca.pem", "/home/me/ca.pem"].map(PathBuf::from);
+    assert_eq!(config.upstream.extra_roots, roots);
+    assert_eq!(config.upstream.connect_ports, [443, 8443]);
+    let pins: Vec<_> = config.upstream.resolve.iter().map(|p| p.authority.to_string()).collect();
+    assert_eq!(pins, ["api.openai.com:443", "[::1]:80"]);
+    assert_eq!(config.upstream.resolve[0].address, ([127, 0, 0, 1], 18443).into());
+    assert_eq!(config.policy_file.as_deref(), Some(Path::new("/etc/agent/rules/policy.toml")));
+    assert_eq!(config.telemetry.ledger.as_deref(), Some(Path::new("/etc/agent/session.db")));
+    assert_eq!(config.telemetry.jsonl, Some(JsonlTarget::Stdout));
+    assert_eq!(config.telemetry.mode, Mode::Open);
+    assert_eq!((config.limits.head, config.limits.frame, config.limits.capture), (4096, 1, 0));
+    assert_eq!(config.limits.tls_timeout, Duration::from_millis(500));
+    assert_eq!(config.limits.stall_timeout, Duration::from_mins(2));
+    assert_eq!(config.limits.idle_timeout, Duration::ZERO);
+    assert_eq!(config.limits.drain_timeout, Duration::from_hours(1));
+    assert_eq!(config.limits.message, Limits::default().message);
+}
+
+#[test]
+fn listeners() {
+    let add = "nothing listens; add `proxy = \"127.0.0.1:8080\"` under `[listen]`";
+    refused("", &format!("c.toml:1:1: {add}"));
+    refused("[ca]\n[listen]\n", &format!("c.toml:2:2: {add}"));
+    assert!(parse("", "c.toml", &paths(), Listener::Ignored).is_ok());
+    refused(
+        "[listen]\nproxy = 'localhost:8080'",
+        "c.toml:2:9: \"localhost:8080\" is no address; write an IP address and a port, as in \
+         \"127.0.0.1:8080\"",
+    );
+    refused("[listen]\nproxi = ''", "c.toml:2:1: unknown key `proxi`; did you mean `proxy`?");
+}
+
+#[test]
+fn what_a_later_version_reads() {
+    let refused_key = |text: &str, place: &str, key: &str| {
+        refused_after(
+            text,
+            &format!("{place}: `{key}` is not supported by this version; remove it"),
+        );
+    };
+    refused_key("[[credential]]\nhost = 'a'", "3:3", "credential");
+    refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
+    refused_key("[telemetry]\ncapture_bodies = true", "4:18", "capture_bodies = true");
+    refused_key("[policy]\nasker = ['a']", "4:1", "policy.asker");
+}
+
+#[test]
+fn upstreams() {
+    refused_after("[upstream]\nconnect_ports = [0]", "4:18: there is no port 0; use 1 to 65535");
+    refused_after(
+        "[upstream.resolve]\n'a.test' = '1.2.3.4:5'",
+        "4:1: \"a.test\" has no port; write one as in \"api.openai.com:443\"",
+    );
+    refused_after(
+        "[upstream.resolve]\n'a test:1' = '1.2.3.4:5'",
+        "4:1: \"a test:1\" is no host and port: the host has a character that host names do not \
+         have; write one as in \"api.openai.com:443\"",
+    );
+    refused_after(
+        "[upstream.resolve]\n'a.test:1' = '1.2.3.4'",
+        "4:14: \"1.2.3.4\" is no address; write an IP address and a port, as in \"127.0.0.1:8080\"",
+    );
+    refused_after(
+        "[upstream.resolve]\n'a.test:1' = '1.2.3.4:0'",
+        "4:14: there is no port 0; use 1 to 65535",
+    );
+    refused_after(
+        "[upstream.resolve]\n'a.test:1' = '1.2.3.4:5'\n'A.test.:1' = '1.2.3.4:5'",
+        "5:1: a.test:1 has an address already; remove one of the two",
+    );
+    refused_after(
+        "[upstream]\nextra_roots = ['']",
+        "4:16: the path is empty; name a file, or remove the key",
+    );
+}
+
+#[test]
+fn sinks() {
+    refused_after(
+        "[telemetry]\nmode = 'shut'",
+        "4:8: `mode` cannot be \"shut\"; use \"closed\" or \"open\"",
+    );
+}
+
+#[test]
+fn limits_have_limits() {
+    refused_after("[limits]\nhead = 10", "4:8: `head` cannot be 10; use 1024 to 16777216");
+    refused_after(
+        "[limits]\nfragments = -1",
+        "4:13: `fragments` cannot be -1; use 1 to 4294967295",
+    );
+    refused_after("[limits]\nframe = '1k'", "4:9: `frame` is a string; it must be an integer");
+    for text in ["10", "s", "", "10 s", "-1s", "1.5s", "99999999999h", "367h1m", "8785h", "10S"] {
+        refused_after(
+            &format!("[limits]\ntls_timeout = '{text}'"),
+            &format!(
+                "4:15: `tls_timeout` cannot be \"{text}\"; write a time such as \"500ms\", \
+                 \"10s\", \"2m\" or \"1h\""
+            ),
+        );
+    }
+    refused_after(
+        "[limits]\ntls_timeout = '0s'",
+        "4:15: `tls_timeout` cannot be zero, as everything would be late at once; use \"1ms\" or \
+         more",
+    );
+}
+
+#[test]
+fn no_home() {
+    let paths = Paths { folder: PathBuf::new(), home: None };
+    let error = parse("[ca]", "c.toml", &paths, Listener::Ignored).unwrap_err().to_string();
+    let words = "there is no home folder for ca.dir; set HOME, or name a folder in full";
+    assert_eq!(error, format!("c.toml:1:2: {words}"));
+    assert!(parse("[ca]\ndir = '/ca'", "c.toml", &paths, Listener::Ignored).is_ok());
+}

@@ -1,0 +1,122 @@
+//! `capsem-mitm explain`: the verdict of a rule file on one request, reached as the proxy reaches
+//! it and without a byte sent.
+
+use super::{args::ExplainArgs, error::CliError, json, policy_file, print};
+use crate::{
+    authority::Authority,
+    decide::{Reach, decide},
+    request::{Intent, Route, Scheme},
+};
+use capsem_policy::Policy;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
+use std::process::ExitCode;
+
+/// Prints the verdict.
+pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> {
+    let policy = policy_file::load(&args.policy)?;
+    print(&verdict(&policy, &args.url, &args.method, &args.headers)?)
+}
+
+fn verdict(
+    policy: &Policy,
+    url: &str,
+    method: &str,
+    headers: &[String],
+) -> Result<String, CliError> {
+    let target = Target::parse(url)?;
+    let parts = target.head(method, headers)?;
+    let route = Route::Settled { scheme: target.scheme, authority: target.authority.clone() };
+    let intent = Intent::read(&route, &parts).map_err(|refusal| CliError::Refused {
+        url: url.escape_debug().to_string(),
+        reason: refusal.reason.into_owned(),
+    })?;
+    // Which ports may be dialled is the configuration's to say, and here is none.
+    let reach = Reach { ports: vec![target.authority.port], pinned: Vec::new() };
+    let host = intent.authority.host.to_string();
+    let attribution = capsem_telemetry::attribute(&host, &intent.path);
+    let decision = decide(policy, &reach, &intent, &attribution);
+    Ok(json::line(&[
+        ("action", decision.action.as_str().into()),
+        ("rule", decision.rule.into()),
+        ("reason", decision.reason.into()),
+    ]))
+}
+
+/// Where a request goes, as its URL says.
+struct Target {
+    scheme: Scheme,
+    upgrade: bool,
+    authority: Authority,
+    uri: Uri,
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Self, CliError> {
+        let uri: Uri = url.parse().map_err(|error| bad(url, format!("{error}")))?;
+        let (scheme, upgrade) = match uri.scheme_str() {
+            Some("https") => (Scheme::Https, false),
+            Some("http") => (Scheme::Http, false),
+            Some("wss") => (Scheme::Https, true),
+            Some("ws") => (Scheme::Http, true),
+            _ => return Err(bad(url, "it begins with none of https, http, wss, ws")),
+        };
+        let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+        let authority = Authority::parse(authority, scheme.default_port())
+            .map_err(|error| bad(url, error.to_string()))?;
+        Ok(Self { scheme, upgrade, authority, uri })
+    }
+
+    /// The head of the request as a client sends it: origin-form, with what an upgrade needs.
+    fn head(&self, method: &str, headers: &[String]) -> Result<Parts, CliError> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| CliError::Method(method.escape_debug().to_string()))?;
+        let url = || self.uri.to_string();
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().map_err(|error| bad(&url(), format!("{error}")))?;
+        let map = request.headers_mut();
+        let host = HeaderValue::try_from(self.authority.to_string());
+        map.insert(header::HOST, host.map_err(|error| bad(&url(), error.to_string()))?);
+        for text in headers {
+            let (name, value) = parse_header(text)?;
+            map.append(name, value);
+        }
+        if self.upgrade || asks_for_websocket(map) {
+            complete_upgrade(map);
+        }
+        Ok(request.into_parts().0)
+    }
+}
+
+fn bad(url: &str, reason: impl Into<String>) -> CliError {
+    CliError::Url { url: url.escape_debug().to_string(), reason: reason.into() }
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), CliError> {
+    let parsed = text.split_once(':').and_then(|(name, value)| {
+        Some((name.trim().parse().ok()?, HeaderValue::from_str(value.trim()).ok()?))
+    });
+    parsed.ok_or_else(|| CliError::Header(text.escape_debug().to_string()))
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Adds what a client's library would (RFC 6455 section 4.1). The key is the RFC's own example: no
+/// handshake comes of it.
+fn complete_upgrade(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CONNECTION, "Upgrade"),
+        (header::UPGRADE, "websocket"),
+        (header::SEC_WEBSOCKET_VERSION, "13"),
+        (header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests;

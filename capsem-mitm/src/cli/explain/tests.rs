@@ -1,0 +1,85 @@
+//! Verdicts as the program prints them.
+
+use super::*;
+
+const RULES: &str = r#"
+version = 1
+[[rule]]
+id = "sockets"
+action = "allow"
+on = ["upgrade"]
+hosts = ["api.openai.com"]
+paths = ["/v1/responses"]
+[[rule]]
+id = "messages"
+action = "ask"
+methods = ["POST"]
+providers = ["anthropic"]
+reason = "ask first"
+[[rule]]
+id = "port"
+action = "allow"
+ports = [8443]
+"#;
+
+#[track_caller]
+fn check(url: &str, method: &str, headers: &[&str], expected: &str) {
+    let policy = Policy::parse(RULES, "p.toml").unwrap();
+    let headers: Vec<_> = headers.iter().map(ToString::to_string).collect();
+    let text = match verdict(&policy, url, method, &headers) {
+        Ok(text) => text,
+        Err(error) => error.line(),
+    };
+    assert_eq!(text.trim_end(), expected);
+}
+
+#[test]
+fn verdicts() {
+    let sockets = r#"{"action":"allow","rule":"sockets","reason":null}"#;
+    check("wss://api.openai.com/v1/responses", "GET", &[], sockets);
+    check("wss://API.OpenAI.com.:443/v1/responses?x=1", "GET", &[], sockets);
+    check("https://api.openai.com/v1/responses", "GET", &["Upgrade: websocket"], sockets);
+    let default = r#"{"action":"block","rule":null,"reason":"no rule allows this"}"#;
+    check("https://api.openai.com/v1/responses", "GET", &["accept: x"], default);
+    check("https://example.com", "GET", &[], default);
+    let ask = r#"{"action":"ask","rule":"messages","reason":"ask first"}"#;
+    check("https://api.anthropic.com/v1/messages", "POST", &[], ask);
+    let port = r#"{"action":"allow","rule":"port","reason":null}"#;
+    check("http://[::1]:8443/", "GET", &[], port);
+}
+
+#[test]
+fn what_is_no_request() {
+    let form = "write one as in https://api.openai.com/v1/models";
+    let no_url = |url: &str, reason: &str| {
+        check(
+            url,
+            "GET",
+            &[],
+            &format!("capsem-mitm: \"{url}\" is no URL of a request: {reason}; {form}"),
+        );
+    };
+    no_url("ftp://a.test/", "it begins with none of https, http, wss, ws");
+    no_url("a.test", "it begins with none of https, http, wss, ws");
+    no_url("https://0x7f.1/", "the host looks like an IPv4 address but is not written as one");
+    no_url("https://me@a.test/", "the host has a character that host names do not have");
+    check(
+        "https://a.test/x/../y",
+        "GET",
+        &[],
+        "capsem-mitm: the proxy refuses \"https://a.test/x/../y\" before any rule is asked: \
+         the path has a dot segment; mend the request",
+    );
+    check(
+        "https://a.test",
+        "G T",
+        &[],
+        "capsem-mitm: \"G T\" is no HTTP method; write one word such as GET",
+    );
+    check(
+        "https://a.test",
+        "GET",
+        &["x"],
+        "capsem-mitm: \"x\" is no header; write it as in 'accept: text/html'",
+    );
+}

@@ -1,0 +1,83 @@
+//! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
+
+use super::error::CliError;
+use crate::{
+    Addresses, Proxy,
+    config::{Config, JsonlTarget},
+    tls::ca::Authority,
+};
+use capsem_policy::Policy;
+use capsem_telemetry::{
+    Ledger, LedgerTask, Summary,
+    sink::{Jsonl, Sink, Sqlite},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long the ledger gets to write what it holds once all traffic has ended. A disk that takes
+/// longer will not take it at all.
+const LEDGER_TIME: Duration = Duration::from_secs(10);
+
+/// A proxy that is bound and not yet serving, with its ledger open.
+pub(crate) struct Session {
+    proxy: Proxy,
+    ledger: LedgerTask,
+    certificate: PathBuf,
+    certificate_pem: String,
+}
+
+impl Session {
+    /// Opens authority and ledger, and binds the listeners. Records go to `also` as well.
+    pub(crate) async fn start(
+        config: Config,
+        policy: Policy,
+        also: Option<Box<dyn Sink>>,
+    ) -> Result<Self, CliError> {
+        let authority = Authority::open_or_create(&config.ca_dir)?;
+        // Absolute: who reads it may be in another folder. It fails only where there is none.
+        let certificate = std::path::absolute(authority.pem_path())
+            .unwrap_or_else(|_| authority.pem_path().to_owned());
+        let certificate_pem = authority.certificate_pem().to_owned();
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        if let Some(path) = &config.telemetry.ledger {
+            sinks.push(Box::new(Sqlite::open(path)?));
+        }
+        match &config.telemetry.jsonl {
+            Some(JsonlTarget::Stdout) => sinks.push(Box::new(Jsonl::stdout()?)),
+            Some(JsonlTarget::File(path)) => sinks.push(Box::new(Jsonl::open(path)?)),
+            None => {}
+        }
+        sinks.extend(also);
+        let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
+        let proxy = Proxy::bind(config, policy, authority, ledger).await?;
+        Ok(Self { proxy, ledger: task, certificate, certificate_pem })
+    }
+
+    /// Where the listeners are.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.proxy.addresses()
+    }
+
+    /// The file of the certificate that clients are to trust.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// What is in it.
+    pub(crate) fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// Serves until `stop` resolves, lets what is under way finish, and ends the ledger.
+    pub(crate) async fn run(
+        self,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Summary, CliError> {
+        self.proxy.run(stop).await;
+        let ledger = self.ledger;
+        let finished = tokio::task::spawn_blocking(move || ledger.finish(LEDGER_TIME)).await;
+        Ok(finished.map_err(|error| CliError::Runtime(error.into()))??)
+    }
+}

@@ -1,0 +1,188 @@
+//! One request head as raw bytes: its end, its syntax and the framing of what follows.
+//!
+//! Strict where RFC 9112 lets a server choose: a line ends with CRLF alone, a field name is a token
+//! right before its colon, folding is refused, and a body has exactly one length.
+
+use crate::answer::Refusal;
+use memchr::memchr;
+
+/// Most header fields in one head.
+const FIELDS: usize = 100;
+
+/// What follows a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// No body.
+    None,
+    /// A body of so many bytes.
+    Length(u64),
+    /// A chunked body.
+    Chunked,
+    /// Another protocol, if the service agrees.
+    Switch,
+}
+
+/// The end of the head that begins `raw`, or `None` when it is not all there. `seen` remembers how
+/// far the bytes were looked at. What can be no head is refused at once, not at its end.
+pub(super) fn find_end(
+    raw: &[u8],
+    seen: &mut usize,
+    limit: usize,
+) -> Result<Option<usize>, Refusal> {
+    let mut from = *seen;
+    while let Some(lf) = memchr(b'\n', &raw[from..]).map(|at| from + at) {
+        if lf == 0 || raw[lf - 1] != b'\r' {
+            return Err(Refusal::head("a line of the request head ends without CRLF"));
+        }
+        if lf >= limit {
+            return Err(Refusal::head_limit(limit));
+        }
+        if raw[..lf - 1].ends_with(b"\r\n") {
+            return Ok(Some(lf + 1));
+        }
+        from = lf + 1;
+    }
+    if raw.len() > limit {
+        return Err(Refusal::head_limit(limit));
+    }
+    *seen = raw.len();
+    Ok(None)
+}
+
+/// Checks one whole head, its final empty line included.
+pub(super) fn check(head: &[u8]) -> Result<Framing, Refusal> {
+    let text = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
+    if let Some(bad) = text.iter().position(|&b| b == 0 || b == 0x7f) {
+        return Err(Refusal::head(format!(
+            "a control character at byte {bad} of the request head"
+        )));
+    }
+    let mut lines = Lines(text);
+    let request_line = lines.next().unwrap_or_default();
+    let line = RequestLine::parse(request_line)?;
+    let mut fields = Fields::default();
+    for (count, line) in lines.enumerate() {
+        if count == FIELDS {
+            return Err(Refusal::fields_limit(FIELDS));
+        }
+        fields.add(line)?;
+    }
+    fields.framing(&line)
+}
+
+/// The lines of a head, split at CRLF; a lone CR stays in its line and is refused there.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let Some(lf) = memchr(b'\n', self.0) else {
+            return Some(std::mem::take(&mut self.0));
+        };
+        let line = self.0[..lf].strip_suffix(b"\r").unwrap_or(&self.0[..lf]);
+        self.0 = &self.0[lf + 1..];
+        Some(line)
+    }
+}
+
+struct RequestLine {
+    connect: bool,
+    version_1_1: bool,
+}
+
+impl RequestLine {
+    fn parse(line: &[u8]) -> Result<Self, Refusal> {
+        let mut parts = line.split(|&b| b == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Refusal::head("the request line is not `METHOD target HTTP/1.1`"));
+        };
+        if method.is_empty() || !method.iter().all(|&b| is_token(b)) {
+            return Err(Refusal::head("the request method is no token"));
+        }
+        if target.is_empty() || !target.iter().all(|b| (0x21..=0x7e).contains(b)) {
+            return Err(Refusal::head("the request target has a character that URIs do not have"));
+        }
+        let version_1_1 = match version {
+            b"HTTP/1.1" => true,
+            b"HTTP/1.0" => false,
+            _ => return Err(Refusal::version()),
+        };
+        Ok(Self { connect: method == b"CONNECT", version_1_1 })
+    }
+}
+
+/// The fields that decide where a message ends.
+#[derive(Default)]
+struct Fields {
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: bool,
+}
+
+impl Fields {
+    fn add(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            return Err(Refusal::head("a header field is folded over two lines"));
+        }
+        let colon = memchr(b':', line)
+            .ok_or_else(|| Refusal::head("a line of the request head has no colon"))?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
+            return Err(Refusal::head("a header field name is no token"));
+        }
+        if value.iter().any(|&b| b < 0x20 && b != b'\t') {
+            return Err(Refusal::head("a header field value has a control character"));
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let length = parse_length(value)?;
+            if self.length.replace(length).is_some() {
+                return Err(Refusal::framing("more than one Content-Length"));
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Refusal::framing("a Transfer-Encoding that is not just `chunked`"));
+            }
+            self.chunked = true;
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade |= value.eq_ignore_ascii_case(b"websocket");
+        }
+        Ok(())
+    }
+
+    fn framing(&self, line: &RequestLine) -> Result<Framing, Refusal> {
+        let switch = line.connect || self.upgrade;
+        match (self.length, self.chunked) {
+            (Some(_), true) => Err(Refusal::framing("both Content-Length and Transfer-Encoding")),
+            (_, true) if !line.version_1_1 => {
+                Err(Refusal::framing("Transfer-Encoding in an HTTP/1.0 request"))
+            }
+            (Some(1..), _) | (_, true) if switch => {
+                Err(Refusal::framing("an upgrade or CONNECT with a body"))
+            }
+            (None | Some(0), false) if switch => Ok(Framing::Switch),
+            (None | Some(0), false) => Ok(Framing::None),
+            (Some(length), false) => Ok(Framing::Length(length)),
+            (None, true) => Ok(Framing::Chunked),
+        }
+    }
+}
+
+fn parse_length(value: &[u8]) -> Result<u64, Refusal> {
+    let digits = !value.is_empty() && value.len() < 19 && value.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|_| digits)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Refusal::framing("a Content-Length that is no length"))
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

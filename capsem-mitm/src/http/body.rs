@@ -1,0 +1,300 @@
+//! Both bodies of one exchange on their way, and the copy that evidence is read from.
+//!
+//! A piece goes on as it came, when it came. What it costs to read it is bounded by
+//! `limits.capture`; what it means is telemetry's to say.
+
+use super::forward::{ForwardError, class_of};
+use crate::{
+    answer,
+    guard::Busy,
+    proxy::Context,
+    record::{End, ExchangeLog, closed},
+    ws::Body,
+};
+use bytes::Bytes;
+use capsem_telemetry::{
+    Attribution, CloseKind, FaultClass, Flow, Ledger, Side,
+    evidence::{HttpEvidence, RequestHead, ResponseHead, Settings},
+};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context as Task, Poll, ready},
+};
+
+/// The model that serves, where a gateway says so.
+const OPENAI_MODEL: HeaderName = HeaderName::from_static("openai-model");
+
+/// One HTTP exchange under way, shared by its two bodies.
+pub(crate) struct Exchanged {
+    ledger: Ledger,
+    state: Mutex<State>,
+}
+
+struct State {
+    log: Option<ExchangeLog>,
+    evidence: Option<HttpEvidence>,
+    to_upstream: u64,
+    to_client: u64,
+    /// Until the response is over no idle deadline runs on the client's connection.
+    _busy: Busy,
+}
+
+/// How a response body came to its end.
+enum Outcome {
+    Complete,
+    /// Upstream broke off.
+    Broken(FaultClass, String),
+    /// The client went away, or the proxy let go.
+    Abandoned,
+}
+
+impl Exchanged {
+    /// An exchange whose bodies are read where its path is one of a model API.
+    pub(crate) fn new(
+        log: ExchangeLog,
+        attribution: Attribution,
+        cx: &Context,
+        request: &Request<Incoming>,
+        busy: Busy,
+    ) -> Arc<Self> {
+        let settings = Settings { exchange: log.id(), attribution, capture: cx.ws.limits.capture };
+        let head = RequestHead {
+            method: request.method().as_str(),
+            content_encoding: text(request.headers(), &header::CONTENT_ENCODING),
+        };
+        let evidence = HttpEvidence::new(settings, head);
+        Self::with(log, Some(evidence), busy)
+    }
+
+    /// An exchange whose bodies are nobody's to read: a refused upgrade.
+    pub(crate) fn without_evidence(log: ExchangeLog, busy: Busy) -> Arc<Self> {
+        Self::with(log, None, busy)
+    }
+
+    fn with(log: ExchangeLog, evidence: Option<HttpEvidence>, busy: Busy) -> Arc<Self> {
+        let ledger = log.ledger().clone();
+        let log = Some(log);
+        let state = State { log, evidence, to_upstream: 0, to_client: 0, _busy: busy };
+        Arc::new(Self { ledger, state: Mutex::new(state) })
+    }
+
+    /// The request body as it goes upstream.
+    pub(super) fn request_body(self: &Arc<Self>, inner: Incoming) -> RequestBody {
+        if inner.is_end_stream() {
+            self.request_ended();
+        }
+        RequestBody { inner, exchanged: Arc::clone(self) }
+    }
+
+    /// Records the response head and passes the response on.
+    pub(crate) fn relay<B>(
+        self: Arc<Self>,
+        response: Response<B>,
+        address: Option<SocketAddr>,
+    ) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static,
+    {
+        {
+            let mut state = self.lock();
+            let State { log: Some(log), evidence, .. } = &mut *state else {
+                unreachable!("a response is relayed once, before anything ends")
+            };
+            log.responded(&response, Side::Upstream, address);
+            if let Some(evidence) = evidence {
+                let headers = response.headers();
+                evidence.response_head(ResponseHead {
+                    status: response.status().as_u16(),
+                    content_type: text(headers, &header::CONTENT_TYPE),
+                    content_encoding: text(headers, &header::CONTENT_ENCODING),
+                    openai_model: text(headers, &OPENAI_MODEL),
+                });
+            }
+        }
+        response.map(|inner| {
+            let over = inner.is_end_stream();
+            let body = ResponseBody { inner, exchanged: self, pause: None, complete: over };
+            body.boxed_unsync()
+        })
+    }
+
+    /// Records that there is no response, and answers for upstream.
+    pub(crate) fn fail(&self, error: &ForwardError) -> Response<Body> {
+        let (status, class, detail) = (error.status(), error.class(), error.to_string());
+        let response = answer::error(status, "upstream_error", Some(class.as_str()), &detail);
+        let response = answer::closing(response);
+        if let Some(log) = &self.lock().log {
+            log.responded(&response, Side::Proxy, None);
+        }
+        let kind = match status {
+            StatusCode::GATEWAY_TIMEOUT => CloseKind::Timeout,
+            _ => CloseKind::Error,
+        };
+        self.finish(&Outcome::Broken(class, detail), kind);
+        response
+    }
+
+    fn request_data(&self, data: &Bytes) {
+        let mut state = self.lock();
+        state.to_upstream += data.len() as u64;
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
+            evidence.request_data(log.elapsed(), data);
+        }
+    }
+
+    fn request_ended(&self) {
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
+            evidence.request_end(log.elapsed());
+        }
+    }
+
+    fn response_data(&self, data: &Bytes) {
+        let mut state = self.lock();
+        state.to_client += data.len() as u64;
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
+            evidence.response_data(log.elapsed(), data);
+            log.model_calls(evidence.take_calls());
+        }
+    }
+
+    /// Records the end, once.
+    fn finish(&self, outcome: &Outcome, broken: CloseKind) {
+        let mut state = self.lock();
+        let Some(mut log) = state.log.take() else { return };
+        let evidence = state.evidence.take().and_then(|evidence| {
+            let complete = matches!(outcome, Outcome::Complete);
+            let (calls, evidence, _) = evidence.finish(log.elapsed(), complete);
+            log.model_calls(calls);
+            evidence
+        });
+        let close = match outcome {
+            Outcome::Complete => closed(CloseKind::Normal, Some(Side::Upstream), None, None),
+            Outcome::Broken(class, detail) => {
+                log.fault(Side::Upstream, *class, detail);
+                closed(broken, Some(Side::Upstream), None, Some(detail))
+            }
+            Outcome::Abandoned => {
+                let reason = "the client left before the end of the response";
+                closed(CloseKind::Peer, Some(Side::Client), None, Some(reason))
+            }
+        };
+        let flow = |wire_bytes| Flow { wire_bytes, ..Flow::default() };
+        let (to_upstream, to_client) = (flow(state.to_upstream), flow(state.to_client));
+        log.end(End { close, to_upstream, to_client, evidence });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request body on its way upstream.
+pub(crate) struct RequestBody {
+    inner: Incoming,
+    exchanged: Arc<Exchanged>,
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            self.exchanged.request_data(data);
+        }
+        if frame.is_none() || self.inner.is_end_stream() {
+            self.exchanged.request_ended();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A response body on its way to the client.
+struct ResponseBody<B> {
+    inner: B,
+    exchanged: Arc<Exchanged>,
+    /// Held while the ledger takes nothing: what could not be recorded is not passed on.
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    complete: bool,
+}
+
+impl<B> HttpBody for ResponseBody<B>
+where
+    B: HttpBody<Data = Bytes, Error = hyper::Error> + Unpin,
+{
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        if this.pause.is_none() && !this.exchanged.ledger.is_ready() {
+            let ledger = this.exchanged.ledger.clone();
+            this.pause = Some(Box::pin(async move { ledger.ready().await }));
+        }
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(cx));
+            this.pause = None;
+        }
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.exchanged.response_data(data);
+                }
+            }
+            Some(Err(error)) => {
+                let outcome = Outcome::Broken(class_of(error), error.to_string());
+                this.exchanged.finish(&outcome, CloseKind::Peer);
+            }
+            None => {}
+        }
+        // A body of known length is not asked for its end.
+        this.complete = frame.is_none() || this.inner.is_end_stream();
+        if this.complete {
+            this.exchanged.finish(&Outcome::Complete, CloseKind::Normal);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> Drop for ResponseBody<B> {
+    fn drop(&mut self) {
+        let outcome = if self.complete { Outcome::Complete } else { Outcome::Abandoned };
+        self.exchanged.finish(&outcome, CloseKind::Normal);
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,117 @@
+//! Sends one permitted request and waits for the head of its response.
+
+use super::{
+    body::{Exchanged, RequestBody},
+    headers,
+    lane::Kept,
+};
+use crate::{
+    decide::Permit,
+    exchange::Client,
+    upstream::{DialError, Upstream},
+};
+use capsem_telemetry::FaultClass;
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use std::{io, net::SocketAddr, sync::Arc};
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ForwardError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("the upstream's response: {0}")]
+    Http(#[source] hyper::Error),
+}
+
+impl ForwardError {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Dial(error) => error.status(),
+            Self::Http(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    pub(crate) fn class(&self) -> FaultClass {
+        match self {
+            Self::Dial(error) => error.class(),
+            Self::Http(error) => class_of(error),
+        }
+    }
+}
+
+/// The fault class of an HTTP connection that broke: reset, ended, or answered with no HTTP.
+pub(crate) fn class_of(error: &(dyn std::error::Error + 'static)) -> FaultClass {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+                return FaultClass::Eof;
+            }
+            if error.is_parse() {
+                return FaultClass::Head;
+            }
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof => FaultClass::Eof,
+                _ => FaultClass::Reset,
+            };
+        }
+        cause = error.source();
+    }
+    FaultClass::Reset
+}
+
+/// Sends the request on the kept connection or a new one.
+pub(crate) async fn forward(
+    client: &Client,
+    permit: &Permit,
+    request: Request<Incoming>,
+    exchanged: &Arc<Exchanged>,
+) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
+    let mut request = headers::request(request).map(|body| exchanged.request_body(body));
+    if let Some(mut kept) = client.lane.take(permit)
+        && kept.sender.ready().await.is_ok()
+    {
+        match kept.sender.try_send_request(request).await {
+            Ok(response) => return Ok(settle(client, kept, response)),
+            Err(mut error) => match error.take_message() {
+                // Upstream had closed it: nothing was sent, so it is sent anew.
+                Some(unsent) => request = unsent,
+                None => return Err(ForwardError::Http(error.into_error())),
+            },
+        }
+    }
+    let mut kept = connect(&client.cx.upstream, permit).await?;
+    let response = kept.sender.send_request(request).await.map_err(ForwardError::Http)?;
+    Ok(settle(client, kept, response))
+}
+
+fn settle(
+    client: &Client,
+    kept: Kept,
+    response: Response<Incoming>,
+) -> (Response<Incoming>, SocketAddr) {
+    let address = kept.address;
+    client.lane.keep(kept);
+    (headers::response(response), address)
+}
+
+async fn connect(upstream: &Upstream, permit: &Permit) -> Result<Kept, ForwardError> {
+    let dialed = upstream.dial(permit).await?;
+    let (sender, connection) = http1::Builder::new()
+        .preserve_header_case(true)
+        .handshake::<_, RequestBody>(TokioIo::new(dialed.io))
+        .await
+        .map_err(ForwardError::Http)?;
+    // Ends when the sender is dropped and the last body is read.
+    tokio::spawn(connection);
+    Ok(Kept {
+        sender,
+        address: dialed.address,
+        authority: permit.authority().clone(),
+        scheme: permit.scheme(),
+    })
+}

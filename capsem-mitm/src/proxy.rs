@@ -1,0 +1,215 @@
+//! The whole proxy: what a configuration, a policy, a CA and a ledger make together.
+
+use crate::{
+    accept::accept,
+    config::{Config, Limits},
+    connection::Door,
+    decide::Reach,
+    guard::HeadLimits,
+    tls::{ca, leaf::Leaves},
+    upstream::{self, Resolve, SystemResolver, Upstream},
+    ws::{self, Drain},
+};
+use capsem_policy::Policy;
+use capsem_telemetry::Ledger;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use std::{
+    collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc,
+    time::Duration,
+};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio_util::task::TaskTracker;
+
+/// Beyond the drain deadline: what a connection gets to close in once it is told to.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// What every connection shares.
+pub(crate) struct Context {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) reach: Reach,
+    pub(crate) upstream: Upstream,
+    pub(crate) leaves: Leaves,
+    pub(crate) ledger: Ledger,
+    pub(crate) limits: Limits,
+    pub(crate) ws: ws::Config,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Context {
+    pub(crate) fn head_limits(&self) -> HeadLimits {
+        HeadLimits { bytes: self.limits.head, time: self.limits.head_timeout }
+    }
+}
+
+/// A proxy whose listeners are bound.
+#[must_use = "a proxy serves while `run` is polled"]
+pub struct Proxy {
+    cx: Arc<Context>,
+    doors: Vec<(Door, TcpListener)>,
+    addresses: Addresses,
+}
+
+/// Where the listeners are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Addresses {
+    /// The explicit proxy.
+    pub proxy: Option<SocketAddr>,
+    /// The one for redirected traffic.
+    pub transparent: Option<SocketAddr>,
+}
+
+/// Why a proxy could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// A listener's address is not to be had.
+    #[error("listen.{listener} cannot bind {address}: {error}")]
+    Bind {
+        /// Its key in the configuration.
+        listener: &'static str,
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file of `upstream.extra_roots` is no certificate.
+    #[error("upstream.extra_roots has {}: {error}", path.display())]
+    Root {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: rustls::pki_types::pem::Error,
+    },
+    /// A root certificate cannot be used.
+    #[error("a certificate of upstream.extra_roots cannot be a root: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Proxy {
+    /// Binds the listeners and readies everything else. Nothing is accepted before [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// See [`ProxyError`]; nothing is left bound then.
+    pub async fn bind(
+        config: Config,
+        policy: Policy,
+        ca: ca::Authority,
+        ledger: Ledger,
+    ) -> Result<Self, ProxyError> {
+        Self::bind_with_resolver(config, policy, ca, ledger, SystemResolver).await
+    }
+
+    /// The same with a resolver of the host's own.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProxyError`].
+    pub async fn bind_with_resolver(
+        config: Config,
+        policy: Policy,
+        ca: ca::Authority,
+        ledger: Ledger,
+        resolver: impl Resolve,
+    ) -> Result<Self, ProxyError> {
+        let limits = config.limits;
+        let pins: HashMap<_, _> = config
+            .upstream
+            .resolve
+            .iter()
+            .map(|pin| (pin.authority.clone(), pin.address))
+            .collect();
+        let tls =
+            upstream::connector(extra_roots(&config.upstream.extra_roots)?, ca.certificate_der())?;
+        let reach =
+            Reach { ports: config.upstream.connect_ports, pinned: pins.keys().cloned().collect() };
+        let (doors, addresses) = open(config.listen.proxy, config.listen.transparent).await?;
+        let cx = Context {
+            policy: Arc::new(policy),
+            reach,
+            upstream: Upstream {
+                resolver: Box::new(resolver),
+                pins,
+                tls,
+                connect_timeout: limits.connect_timeout,
+                tls_timeout: limits.tls_timeout,
+            },
+            leaves: Leaves::new(ca),
+            ledger,
+            ws: tunnels(&limits),
+            limits,
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { doors, addresses, cx: Arc::new(cx) })
+    }
+
+    /// Where the listeners are: the ports, where port 0 was asked for.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until `drain` resolves, then closes the listeners, lets what is under way finish
+    /// within `drain_timeout`, and returns. The ledger is the caller's to finish after that.
+    pub async fn run(self, drain: impl Future<Output = ()>) {
+        let Self { cx, doors, .. } = self;
+        let slots = Arc::new(Semaphore::new(cx.limits.connections));
+        for (door, listener) in doors {
+            let (cx, slots) = (Arc::clone(&cx), Arc::clone(&slots));
+            let tasks = cx.tasks.clone();
+            tasks.spawn(accept(cx, door, listener, slots));
+        }
+        drain.await;
+        cx.ws.drain.begin();
+        cx.tasks.close();
+        if timeout(cx.limits.drain_timeout + LAST_CALL, cx.tasks.wait()).await.is_err() {
+            tracing::warn!(left = cx.tasks.len(), "the drain deadline passed");
+        }
+    }
+}
+
+async fn open(
+    proxy: Option<SocketAddr>,
+    transparent: Option<SocketAddr>,
+) -> Result<(Vec<(Door, TcpListener)>, Addresses), ProxyError> {
+    let mut doors = Vec::new();
+    let mut addresses = Addresses { proxy: None, transparent: None };
+    for (listener, door, address, bound) in [
+        ("proxy", Door::Proxy, proxy, &mut addresses.proxy),
+        ("transparent", Door::Transparent, transparent, &mut addresses.transparent),
+    ] {
+        let Some(address) = address else { continue };
+        let fail = |error| ProxyError::Bind { listener, address, error };
+        let socket = TcpListener::bind(address).await.map_err(fail)?;
+        *bound = Some(socket.local_addr().map_err(fail)?);
+        doors.push((door, socket));
+    }
+    Ok((doors, addresses))
+}
+
+fn extra_roots(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, ProxyError> {
+    let mut roots = Vec::new();
+    for path in paths {
+        let fail = |error| ProxyError::Root { path: path.clone(), error };
+        let before = roots.len();
+        for root in CertificateDer::pem_file_iter(path).map_err(fail)? {
+            roots.push(root.map_err(fail)?);
+        }
+        if roots.len() == before {
+            return Err(fail(rustls::pki_types::pem::Error::NoItemsFound));
+        }
+    }
+    Ok(roots)
+}
+
+fn tunnels(limits: &Limits) -> ws::Config {
+    ws::Config {
+        limits: limits.frames(),
+        handshake_timeout: limits.handshake_timeout,
+        stall_timeout: limits.stall_timeout,
+        idle_timeout: limits.idle_timeout,
+        close_timeout: limits.close_timeout,
+        drain_timeout: limits.drain_timeout,
+        drain: Drain::default(),
+    }
+}

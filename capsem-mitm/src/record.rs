@@ -1,0 +1,322 @@
+//! The records a connection and its exchanges owe, and the guards that see they are written.
+//!
+//! A [`Visit`] owes one `closed` for its `opened`; an [`ExchangeLog`] owes one `ended` for its
+//! `decided`. Both pay when dropped, so a cancelled task or a panic leaves whole records behind.
+
+use crate::{
+    connection::Door,
+    decide::Decision,
+    request::{Intent, Kind},
+};
+use capsem_policy::Action;
+use capsem_telemetry::{
+    self as telemetry, Attribution, Close, CloseKind, Closed, Decided, Ended, Evidence, Fault,
+    FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Responded, Side, Transport,
+    redact,
+};
+use http::{StatusCode, header};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One accepted connection. `closed` is recorded when the last share of it is dropped.
+pub(crate) struct Visit {
+    id: Id,
+    ledger: Ledger,
+    began: Instant,
+    exchanges: AtomicU64,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Visit {
+    /// Records `opened`.
+    pub(crate) fn open(
+        ledger: Ledger,
+        door: Door,
+        peer: Option<SocketAddr>,
+        slot: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
+        let id = Id::fresh();
+        let listener = match door {
+            Door::Proxy => Listener::Proxy,
+            Door::Transparent => Listener::Transparent,
+        };
+        let peer = peer.map(|peer| peer.to_string());
+        ledger.record(Record::Opened(Opened { conn: id, listener, peer }));
+        let (began, exchanges) = (Instant::now(), AtomicU64::new(0));
+        Arc::new(Self { id, ledger, began, exchanges, _slot: slot })
+    }
+
+    /// Records a fault that belongs to no exchange.
+    pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
+        self.record_fault(None, side, class, detail);
+    }
+
+    fn record_fault(&self, exchange: Option<Id>, side: Side, class: FaultClass, detail: &str) {
+        let (conn, detail) = (Some(self.id), Some(detail.to_owned()));
+        self.ledger.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.ledger.record(Record::Closed(Closed {
+            conn: self.id,
+            exchanges: self.exchanges.load(Ordering::Relaxed),
+            duration_ms: millis(self.began.elapsed()),
+        }));
+    }
+}
+
+/// One exchange that has yet to be decided.
+pub(crate) struct Undecided {
+    visit: Arc<Visit>,
+    id: Id,
+}
+
+impl Undecided {
+    pub(crate) fn new(visit: &Arc<Visit>) -> Self {
+        Self { visit: Arc::clone(visit), id: Id::fresh() }
+    }
+
+    /// Records the verdict on an intent. It is with the sinks when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger takes no more: the exchange must not go on.
+    pub(crate) async fn decided(
+        self,
+        intent: &Intent,
+        attribution: &Attribution,
+        decision: &Decision,
+    ) -> Result<ExchangeLog, telemetry::Error> {
+        let transport = match intent.kind {
+            Kind::WebSocket(_) => Transport::Websocket,
+            Kind::Http | Kind::Connect => Transport::Http,
+        };
+        let subprotocols = match &intent.kind {
+            Kind::WebSocket(offer) => redact::subprotocols(&offer.subprotocols().join(", ")),
+            Kind::Http | Kind::Connect => Vec::new(),
+        };
+        let decided = Decided {
+            conn: self.visit.id,
+            exchange: self.id,
+            transport,
+            method: Some(intent.method.to_string()),
+            scheme: Some(intent.scheme.name(&intent.kind).to_owned()),
+            host: Some(intent.authority.host.to_string()),
+            port: Some(intent.authority.port),
+            path: Some(intent.path.clone()),
+            query: intent.query.as_deref().map(redact::query),
+            provider: attribution.provider,
+            protocol: attribution.protocol,
+            api: attribution.api,
+            decision: match decision.outcome {
+                Ok(_) => telemetry::Decision::Allowed,
+                Err(_) => telemetry::Decision::Denied,
+            },
+            action: Some(match decision.action {
+                Action::Allow => telemetry::Action::Allow,
+                Action::Ask => telemetry::Action::Ask,
+                Action::Block => telemetry::Action::Block,
+            }),
+            rule: decision.rule.clone(),
+            reason: decision.reason.clone(),
+            process: None,
+            credential_ref: None,
+            subprotocols,
+        };
+        self.commit(decided).await
+    }
+
+    /// Records a request that was refused before policy could be asked.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger takes no more.
+    pub(crate) async fn refused(
+        self,
+        seen: Glimpse<'_>,
+        class: FaultClass,
+        reason: &str,
+    ) -> Result<ExchangeLog, telemetry::Error> {
+        let (visit, exchange) = (Arc::clone(&self.visit), self.id);
+        let decided = Decided {
+            conn: visit.id,
+            exchange,
+            transport: if seen.upgrade { Transport::Websocket } else { Transport::Http },
+            method: seen.method.map(str::to_owned),
+            scheme: None,
+            host: None,
+            port: None,
+            path: seen.path.map(str::to_owned),
+            query: None,
+            provider: telemetry::Provider::Unknown,
+            protocol: None,
+            api: None,
+            decision: telemetry::Decision::Denied,
+            action: Some(telemetry::Action::Block),
+            rule: None,
+            reason: Some(reason.to_owned()),
+            process: None,
+            credential_ref: None,
+            subprotocols: Vec::new(),
+        };
+        let log = self.commit(decided).await?;
+        log.fault(Side::Client, class, reason);
+        Ok(log)
+    }
+
+    async fn commit(self, decided: Decided) -> Result<ExchangeLog, telemetry::Error> {
+        let Self { visit, id } = self;
+        visit.exchanges.fetch_add(1, Ordering::Relaxed);
+        // From here the record may be in the queue, and `ended` is owed with it.
+        let log = ExchangeLog { visit, id, began: Instant::now(), model_calls: 0, owed: true };
+        match log.visit.ledger.commit(Record::Decided(Box::new(decided))).await {
+            Ok(()) => Ok(log),
+            Err(error) => {
+                log.forget_unless_queued(&error);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What is known of a request that could not be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Glimpse<'a> {
+    pub(crate) method: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) upgrade: bool,
+}
+
+/// One decided exchange.
+pub(crate) struct ExchangeLog {
+    visit: Arc<Visit>,
+    id: Id,
+    began: Instant,
+    model_calls: u64,
+    owed: bool,
+}
+
+/// What an exchange ends with.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) close: Close,
+    pub(crate) to_upstream: Flow,
+    pub(crate) to_client: Flow,
+    pub(crate) evidence: Option<Evidence>,
+}
+
+impl ExchangeLog {
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.visit.ledger
+    }
+
+    /// Time since the verdict.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Records what broke.
+    pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
+        self.visit.record_fault(Some(self.id), side, class, detail);
+    }
+
+    /// Records a response head that goes to the client.
+    pub(crate) fn responded<B>(
+        &self,
+        response: &http::Response<B>,
+        by: Side,
+        upstream_addr: Option<SocketAddr>,
+    ) {
+        let text = |name| {
+            let value = response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let subprotocol = text(header::SEC_WEBSOCKET_PROTOCOL).filter(|_| switched);
+        self.visit.ledger.record(Record::Responded(Responded {
+            exchange: self.id,
+            status: response.status().as_u16(),
+            by,
+            extensions: text(header::SEC_WEBSOCKET_EXTENSIONS).filter(|_| switched),
+            subprotocol: subprotocol.and_then(|name| redact::subprotocols(&name).pop()),
+            upstream_addr,
+        }));
+    }
+
+    /// Records model calls that ended.
+    pub(crate) fn model_calls(&mut self, calls: impl IntoIterator<Item = ModelCall>) {
+        for call in calls {
+            self.model_calls += 1;
+            self.visit.ledger.record(Record::ModelCall(Box::new(call)));
+        }
+    }
+
+    /// Records the end.
+    pub(crate) fn end(mut self, end: End) {
+        self.pay(end);
+    }
+
+    fn pay(&mut self, end: End) {
+        self.owed = false;
+        self.visit.ledger.record(Record::Ended(Box::new(Ended {
+            exchange: self.id,
+            close: end.close,
+            to_upstream: end.to_upstream,
+            to_client: end.to_client,
+            model_calls: self.model_calls,
+            duration_ms: millis(self.began.elapsed()),
+            evidence: end.evidence,
+        })));
+    }
+
+    /// A `decided` that was never taken owes nothing.
+    fn forget_unless_queued(mut self, error: &telemetry::Error) {
+        self.owed = matches!(error, telemetry::Error::Late);
+    }
+}
+
+impl Drop for ExchangeLog {
+    fn drop(&mut self) {
+        if self.owed {
+            let (kind, by, reason) = if std::thread::panicking() {
+                (CloseKind::Error, Side::Proxy, "a fault of the proxy's own")
+            } else {
+                (CloseKind::Peer, Side::Client, "the connection ended before the answer")
+            };
+            self.pay(End {
+                close: closed(kind, Some(by), None, Some(reason)),
+                to_upstream: Flow::default(),
+                to_client: Flow::default(),
+                evidence: None,
+            });
+        }
+    }
+}
+
+/// A close in the record's words.
+pub(crate) fn closed(
+    kind: CloseKind,
+    by: Option<Side>,
+    code: Option<u16>,
+    reason: Option<&str>,
+) -> Close {
+    Close { kind, by, code, reason: reason.map(str::to_owned) }
+}
+
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,248 @@
+//! One request head becomes an [`Intent`], or is refused, once, for every path through the proxy.
+//!
+//! The guard has checked its bytes; here its meaning must be one: one authority on the connection,
+//! in the target and in Host; a path that every parser reads alike; an upgrade that is one.
+
+use crate::{answer::Refusal, authority::Authority};
+use capsem_telemetry::FaultClass;
+use capsem_ws_codec::handshake::{self, Offer};
+use http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts};
+
+/// What a connection already says about the requests on it.
+#[derive(Clone, Debug)]
+pub(crate) enum Route {
+    /// An explicit proxy's connection: each request names its own authority.
+    Explicit,
+    /// Redirected plain HTTP: Host names the authority.
+    Transparent,
+    /// Inside TLS or a CONNECT: the authority is settled.
+    Settled { scheme: Scheme, authority: Authority },
+}
+
+/// How upstream is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// The scheme as the exchange's kind names it: `https`, or `wss` for an upgrade.
+    pub(crate) fn name(self, kind: &Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Http, Kind::WebSocket(_)) => "ws",
+            (Self::Https, Kind::WebSocket(_)) => "wss",
+            (Self::Http, _) => "http",
+            (Self::Https, _) => "https",
+        }
+    }
+}
+
+/// What a request wants, in canonical form.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub(crate) kind: Kind,
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    pub(crate) method: Method,
+    /// The path as sent, `/` at least; for CONNECT empty.
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+}
+
+/// The three things a request can ask for.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// Forward this request.
+    Http,
+    /// Switch to WebSocket.
+    WebSocket(Box<Offer>),
+    /// Open a tunnel, in which the true request will come.
+    Connect,
+}
+
+impl Intent {
+    /// Reads a request head.
+    pub(crate) fn read(route: &Route, parts: &Parts) -> Result<Self, Refusal> {
+        if parts.method == Method::CONNECT {
+            return Self::connect(route, parts);
+        }
+        let (scheme, authority) = settle(route, &parts.uri, &parts.headers)?;
+        let path = parts.uri.path();
+        check_path(path)?;
+        check_nominations(&parts.headers)?;
+        Ok(Self {
+            kind: kind_of(parts)?,
+            scheme,
+            authority,
+            method: parts.method.clone(),
+            path: path.to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+        })
+    }
+
+    fn connect(route: &Route, parts: &Parts) -> Result<Self, Refusal> {
+        if !matches!(route, Route::Explicit) {
+            let reason = "CONNECT is for the explicit proxy's own connection";
+            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, FaultClass::Head, reason));
+        }
+        let target = parts.uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        if !target.contains(':') || target.ends_with(':') {
+            return Err(Refusal::authority("a CONNECT target is `host:port`"));
+        }
+        let authority = parse(target, 0)?;
+        // The host of a CONNECT is optional in old clients; where it is there it must agree.
+        if let Some(host) = the_host(&parts.headers)? {
+            agree(&authority, &host_of(host, authority.port)?, Refusal::authority)?;
+        }
+        Ok(Self {
+            kind: Kind::Connect,
+            scheme: if authority.port == 80 { Scheme::Http } else { Scheme::Https },
+            authority,
+            method: Method::CONNECT,
+            path: String::new(),
+            query: None,
+        })
+    }
+}
+
+/// The one authority a request is for.
+fn settle(route: &Route, uri: &Uri, headers: &HeaderMap) -> Result<(Scheme, Authority), Refusal> {
+    let host = the_host(headers)?.ok_or_else(|| Refusal::authority("no Host header"))?;
+    match route {
+        Route::Explicit => {
+            if uri.scheme_str() != Some("http") {
+                return Err(Refusal::authority(
+                    "this is a proxy: use CONNECT for https, an absolute http:// URI for http",
+                ));
+            }
+            let target = absolute(uri, Scheme::Http)?;
+            agree(&target, &host_of(host, 80)?, Refusal::authority)?;
+            Ok((Scheme::Http, target))
+        }
+        Route::Transparent => {
+            let authority = host_of(host, 80)?;
+            if uri.scheme().is_some() {
+                agree(&absolute(uri, Scheme::Http)?, &authority, Refusal::authority)?;
+            }
+            Ok((Scheme::Http, authority))
+        }
+        Route::Settled { scheme, authority } => {
+            if uri.scheme().is_some() {
+                agree(&absolute(uri, *scheme)?, authority, Refusal::authority)?;
+            }
+            let host = host_of(host, scheme.default_port())?;
+            agree(&host, authority, Refusal::misdirected)?;
+            Ok((*scheme, authority.clone()))
+        }
+    }
+}
+
+/// The authority of an absolute-form target of the given scheme.
+fn absolute(uri: &Uri, scheme: Scheme) -> Result<Authority, Refusal> {
+    let expect = match scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    };
+    if uri.scheme_str() != Some(expect) {
+        return Err(Refusal::authority("the target's scheme is not this connection's"));
+    }
+    let text = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    parse(text, scheme.default_port())
+}
+
+/// The only Host header, if there is one.
+fn the_host(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (first, None) = (hosts.next(), hosts.next()) else {
+        return Err(Refusal::authority("more than one Host header"));
+    };
+    first
+        .map(|host| host.to_str().map_err(|_| Refusal::authority("the Host header is not ASCII")))
+        .transpose()
+}
+
+fn host_of(host: &str, default_port: u16) -> Result<Authority, Refusal> {
+    parse(host, default_port)
+}
+
+fn parse(text: &str, default_port: u16) -> Result<Authority, Refusal> {
+    Authority::parse(text, default_port).map_err(|error| Refusal::authority(error.to_string()))
+}
+
+fn agree(a: &Authority, b: &Authority, refuse: fn(String) -> Refusal) -> Result<(), Refusal> {
+    if a == b { Ok(()) } else { Err(refuse(format!("the request names both {a} and {b}"))) }
+}
+
+/// Refuses a path that no honest client sends and that parsers disagree on. What is left may still
+/// have two readings through percent-encoding; policy judges both (see [`second_reading`]).
+fn check_path(path: &str) -> Result<(), Refusal> {
+    let refuse = |reason| Err(Refusal::new(StatusCode::BAD_REQUEST, FaultClass::Authority, reason));
+    if path != "*" && !path.starts_with('/') {
+        return refuse("the path does not begin with a slash");
+    }
+    let decoded = second_reading(path);
+    let read = decoded.as_deref().unwrap_or(path);
+    if read.starts_with("//") || read.contains(['\\', '\0']) {
+        return refuse("the path could be read as another authority or path");
+    }
+    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+    if read.split('/').any(is_dots) {
+        return refuse("the path has a dot segment");
+    }
+    Ok(())
+}
+
+/// The path with its ASCII percent-encodings decoded, if it has any: how a server that decodes
+/// before it routes would read it.
+pub(crate) fn second_reading(path: &str) -> Option<String> {
+    let mut rest = path.split('%');
+    let mut read = rest.next()?.to_owned();
+    let mut differs = false;
+    for part in rest {
+        let byte = part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let Some(byte) = byte.filter(u8::is_ascii) {
+            read.push(char::from(byte));
+            read.push_str(&part[2..]);
+            differs = true;
+        } else {
+            read.push('%');
+            read.push_str(part);
+        }
+    }
+    differs.then_some(read)
+}
+
+/// Refuses a `Connection` header that would strip what another hop relies on.
+fn check_nominations(headers: &HeaderMap) -> Result<(), Refusal> {
+    const PROTECTED: [&str; 6] =
+        ["authorization", "content-length", "content-type", "cookie", "host", "transfer-encoding"];
+    for value in headers.get_all(header::CONNECTION) {
+        let value =
+            value.to_str().map_err(|_| Refusal::head("the Connection header is not ASCII"))?;
+        for option in value.split(',').map(|option| option.trim().to_ascii_lowercase()) {
+            if PROTECTED.contains(&option.as_str()) || option.starts_with("sec-websocket-") {
+                return Err(Refusal::head(format!("Connection nominates `{option}`")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn kind_of(parts: &Parts) -> Result<Kind, Refusal> {
+    match handshake::read_request(parts) {
+        Ok(Some(offer)) => Ok(Kind::WebSocket(Box::new(offer))),
+        Ok(None) => Ok(Kind::Http),
+        Err(error) => Err(Refusal::new(error.status(), FaultClass::Head, error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

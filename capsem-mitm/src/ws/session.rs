@@ -1,0 +1,298 @@
+//! The tunnel: two pumps, the first cause that ends them, and an orderly close.
+
+use super::{
+    close::{Cause, Ended},
+    config::Config,
+    pump::{Border, Pump},
+};
+use capsem_ws_codec::{CloseCode, Message, Role, encode_close, handshake::Accepted};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf},
+    time::{Instant, sleep_until, timeout},
+};
+
+/// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
+pub trait Session: Send + 'static {
+    /// A whole message was read. Its payload is unmasked and inflated, and at most
+    /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does.
+    fn on_message(&mut self, from: Role, message: &Message<'_>) {
+        let _ = (from, message);
+    }
+
+    /// Asked before each read. `Some` holds the tunnel until the future resolves: a host whose
+    /// ledger cannot take more uses it to stop the traffic instead of losing a record.
+    fn pause(&mut self) -> Option<Pause> {
+        None
+    }
+
+    /// The tunnel ended; called exactly once, also when its future is dropped.
+    fn on_end(&mut self, ended: &Ended);
+}
+
+/// A wait that [`Session::pause`] asks for.
+pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Relays frames both ways until either side, a violation, a deadline or the drain ends it.
+///
+/// Both streams stand right after the handshake `accepted` describes. Every byte read is checked
+/// before it is written; a chunk is at most 16 KiB, so back-pressure is the sockets' own. The
+/// first cause to end either direction decides [`Ended`]:
+///
+/// * a Close frame is relayed as it came, and the answer is awaited for `close_timeout`;
+/// * an end of stream is passed on as one, and the other direction flows on until it has been
+///   quiet for `close_timeout`;
+/// * a violation is told to both sides at a frame border: its code to the violator, 1001 to an
+///   innocent upstream, 1011 to an innocent client (RFC 6455 section 7.4.1).
+pub async fn tunnel<A, B, S>(
+    client: A,
+    upstream: B,
+    accepted: &Accepted,
+    session: S,
+    config: &Config,
+) -> Ended
+where
+    A: AsyncRead + AsyncWrite + Send + Unpin,
+    B: AsyncRead + AsyncWrite + Send + Unpin,
+    S: Session,
+{
+    let mut owed = Owed::new(session, Live::new(client, upstream, accepted, config));
+    let hooks = Hooks::of(&owed.session);
+
+    let cause = owed.live.relay(&hooks, config).await;
+    owed.live.conclude(&hooks, &cause, config).await;
+
+    owed.pay(&cause)
+}
+
+/// The hooks as the two pumps of one task share them. The lock is never contended.
+pub(super) struct Hooks<'a> {
+    session: &'a Mutex<dyn Session>,
+    touched: Mutex<Instant>,
+}
+
+impl<'a> Hooks<'a> {
+    fn of(session: &'a Mutex<dyn Session>) -> Self {
+        Self { session, touched: Mutex::new(Instant::now()) }
+    }
+
+    pub(super) fn message(&self, from: Role, message: &Message<'_>) {
+        lock(self.session).on_message(from, message);
+    }
+
+    pub(super) async fn pause(&self) {
+        let pause = lock(self.session).pause();
+        if let Some(pause) = pause {
+            pause.await;
+        }
+    }
+
+    /// Bytes came: the socket is not idle.
+    pub(super) fn touch(&self) {
+        *lock(&self.touched) = Instant::now();
+    }
+
+    /// Resolves when nothing came for `limit`; never, when it is zero.
+    async fn idle(&self, limit: Duration) {
+        if limit.is_zero() {
+            return std::future::pending().await;
+        }
+        loop {
+            let until = *lock(&self.touched) + limit;
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
+}
+
+/// A panic in a hook ends its own tunnel; what it left behind is still reported.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Both directions of a tunnel under way.
+struct Live<A, B> {
+    up: Pump<ReadHalf<A>, WriteHalf<B>>,
+    down: Pump<ReadHalf<B>, WriteHalf<A>>,
+    began: Instant,
+}
+
+impl<A, B> Live<A, B>
+where
+    A: AsyncRead + AsyncWrite + Send + Unpin,
+    B: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    fn new(client: A, upstream: B, accepted: &Accepted, config: &Config) -> Self {
+        let (from_client, to_client) = tokio::io::split(client);
+        let (from_upstream, to_upstream) = tokio::io::split(upstream);
+        Self {
+            up: Pump::new(Role::Client, from_client, to_upstream, accepted.deflate, config),
+            down: Pump::new(Role::Server, from_upstream, to_client, accepted.deflate, config),
+            began: Instant::now(),
+        }
+    }
+
+    /// Runs both directions until one of them, a deadline or the drain gives a cause.
+    async fn relay(&mut self, hooks: &Hooks<'_>, config: &Config) -> Cause {
+        let cause = tokio::select! {
+            cause = self.up.run(hooks) => cause,
+            cause = self.down.run(hooks) => cause,
+            () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },
+            () = config.drain.wait() => self.drain(hooks, config).await,
+        };
+        self.last_word(cause, hooks, config.close_timeout).await
+    }
+
+    /// Lets the messages under way finish.
+    async fn drain(&mut self, hooks: &Hooks<'_>, config: &Config) -> Cause {
+        let finish = async {
+            tokio::join!(
+                self.up.settle(hooks, Border::Message),
+                self.down.settle(hooks, Border::Message),
+            )
+        };
+        match timeout(config.drain_timeout, finish).await {
+            Ok((Err(cause), _) | (_, Err(cause))) => cause,
+            Ok((Ok(()), Ok(()))) | Err(_) => Cause::Drained,
+        }
+    }
+
+    /// A side whose connection failed while it was written to may have said why before: what it
+    /// sent is read to its end, and a Close or an orderly end in it is the cause.
+    async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, limit: Duration) -> Cause {
+        let Cause::Lost { by, .. } = cause else { return cause };
+        let said = match by {
+            Role::Client if !self.up.is_over() => timeout(limit, self.up.run(hooks)).await,
+            Role::Server if !self.down.is_over() => timeout(limit, self.down.run(hooks)).await,
+            Role::Client | Role::Server => return cause,
+        };
+        match said {
+            Ok(said @ (Cause::Closed { .. } | Cause::Eof { .. })) => said,
+            Ok(_) | Err(_) => cause,
+        }
+    }
+
+    /// Tells each side, and waits a bounded time for it to hear.
+    async fn conclude(&mut self, hooks: &Hooks<'_>, cause: &Cause, config: &Config) {
+        let limit = config.close_timeout;
+        match cause {
+            Cause::Closed { by, .. } => {
+                let _ = timeout(limit, self.flow_from(by.peer(), hooks)).await;
+            }
+            Cause::Eof { by, .. } => self.half_closed(*by, hooks, limit).await,
+            _ => {
+                let _ = timeout(limit, self.tell(cause, hooks)).await;
+            }
+        }
+        let part = async {
+            tokio::join!(self.up.shut(), self.down.shut());
+            tokio::join!(self.up.discard(), self.down.discard());
+        };
+        let _ = timeout(limit, part).await;
+    }
+
+    /// Relays what one side still sends, up to its own Close or end.
+    async fn flow_from(&mut self, side: Role, hooks: &Hooks<'_>) {
+        match side {
+            Role::Client if !self.up.is_over() => drop(self.up.run(hooks).await),
+            Role::Server if !self.down.is_over() => drop(self.down.run(hooks).await),
+            Role::Client | Role::Server => {}
+        }
+    }
+
+    /// Passes the end of one stream on, and relays the other until it ends or falls quiet.
+    async fn half_closed(&mut self, by: Role, hooks: &Hooks<'_>, quiet: Duration) {
+        hooks.touch();
+        let rest = async {
+            match by {
+                Role::Client => self.up.shut().await,
+                Role::Server => self.down.shut().await,
+            }
+            self.flow_from(by.peer(), hooks).await;
+        };
+        tokio::select! {
+            () = rest => {}
+            () = hooks.idle(quiet.max(Duration::from_millis(1))) => {}
+        }
+    }
+
+    /// Writes the Close frames a cause asks for, each at a frame border of its direction.
+    async fn tell(&mut self, cause: &Cause, hooks: &Hooks<'_>) {
+        let (told, reason) = (cause.told(), cause.word());
+        tokio::join!(
+            write_close(&mut self.up, Role::Client, told.upstream, reason, hooks),
+            write_close(&mut self.down, Role::Server, told.client, reason, hooks),
+        );
+    }
+}
+
+/// Writes our Close into a pump's sink, if its direction comes to a frame border. A direction that
+/// ended inside a frame has none left: its peer sees the end of the stream instead.
+async fn write_close<R, W>(
+    pump: &mut Pump<R, W>,
+    sender: Role,
+    code: Option<CloseCode>,
+    reason: &str,
+    hooks: &Hooks<'_>,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let Some(code) = code else { return };
+    if !pump.is_over() && pump.settle(hooks, Border::Frame).await.is_err() {
+        return;
+    }
+    if pump.rests_at(Border::Frame) {
+        let mut frame = Vec::new();
+        encode_close(sender, code, reason, fresh_mask(sender), &mut frame);
+        let _ = pump.inject(&frame).await;
+    }
+}
+
+/// A client's frames are masked with a key nobody can foresee (RFC 6455 section 10.3).
+fn fresh_mask(sender: Role) -> Option<[u8; 4]> {
+    match sender {
+        Role::Client => {
+            let mut key = [0; 4];
+            getrandom::fill(&mut key).expect("the system has a source of random numbers");
+            Some(key)
+        }
+        Role::Server => None,
+    }
+}
+
+/// Owes the session its one `on_end`, whatever happens to the tunnel's future.
+struct Owed<S: Session, A, B> {
+    session: Mutex<S>,
+    live: Live<A, B>,
+    paid: bool,
+}
+
+impl<S: Session, A, B> Owed<S, A, B> {
+    fn new(session: S, live: Live<A, B>) -> Self {
+        Self { session: Mutex::new(session), live, paid: false }
+    }
+
+    fn pay(&mut self, cause: &Cause) -> Ended {
+        let Live { up, down, began } = &self.live;
+        let ended = cause.ended(up.counters(), down.counters(), began.elapsed());
+        self.paid = true;
+        lock(&self.session).on_end(&ended);
+        ended
+    }
+}
+
+impl<S: Session, A, B> Drop for Owed<S, A, B> {
+    fn drop(&mut self) {
+        if !self.paid {
+            self.pay(&Cause::Cancelled);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The handshake: forward an upgrade, verify the answer in full, switch or pass it on as HTTP.
+
+use super::{
+    close::{Cause, Ended},
+    config::{Config, Drain},
+    session::{Session, tunnel},
+};
+use bytes::Bytes;
+use capsem_ws_codec::{
+    Counters, Role,
+    handshake::{self, Accepted, HandshakeError, Offer},
+};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
+use hyper::{
+    body::Incoming,
+    client::conn::http1,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use std::{future::Future, io, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
+
+/// Any two-way byte stream.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
+
+/// A two-way byte stream of a kind known only at run time.
+pub type BoxIo = Box<dyn Io>;
+
+/// A response body that is passed through, or empty.
+pub type Body = UnsyncBoxBody<Bytes, hyper::Error>;
+
+/// Makes the one connection an upgrade needs. The host decided before it gives one away.
+pub trait Connect: Send {
+    /// Connects, TLS included where the scheme asks for it.
+    fn connect(self) -> impl Future<Output = io::Result<BoxIo>> + Send;
+}
+
+impl<F, R> Connect for F
+where
+    F: FnOnce() -> R + Send,
+    R: Future<Output = io::Result<BoxIo>> + Send,
+{
+    async fn connect(self) -> io::Result<BoxIo> {
+        self().await
+    }
+}
+
+/// A connection that is made already.
+pub struct Connected(pub BoxIo);
+
+impl Connect for Connected {
+    async fn connect(self) -> io::Result<BoxIo> {
+        Ok(self.0)
+    }
+}
+
+/// What upstream made of an upgrade.
+#[non_exhaustive]
+pub enum Upgrade {
+    /// It switched: send the head to the client, with every header upstream set, and run the tunnel.
+    Switched(Response<Body>, Tunnel),
+    /// It answered over HTTP: send this on, status, headers and body.
+    Refused(Response<Body>),
+}
+
+/// Why an upgrade came to nothing. The client is owed a 502 or, for [`Timeout`](Self::Timeout), a 504.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpgradeError {
+    /// No connection could be made.
+    #[error("connecting upstream: {0}")]
+    Connect(#[source] io::Error),
+    /// Upstream closed, or sent something that is no HTTP response.
+    #[error("the upstream's answer to the upgrade: {0}")]
+    Http(#[source] hyper::Error),
+    /// Upstream sent a 101 that is not one (RFC 6455 section 4.1).
+    #[error("the upstream's 101: {0}")]
+    Bad101(#[source] HandshakeError),
+    /// Upstream sent no response head in time.
+    #[error("upstream did not answer the upgrade within {0:?}")]
+    Timeout(Duration),
+}
+
+impl UpgradeError {
+    /// The error in one word, as spans and metrics name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) | Self::Http(_) => "upstream",
+            Self::Bad101(_) => "parse",
+            Self::Timeout(_) => "timeout",
+        }
+    }
+}
+
+/// Forwards an upgrade the host has already authorised.
+///
+/// `offer` was read from the client's request; `request` is that request as the host wants it sent:
+/// origin-form, credentials in place. Its `Sec-WebSocket-Extensions` is replaced by the part of the
+/// offer that can be read, and its hop-by-hop headers by a plain upgrade.
+///
+/// # Errors
+///
+/// See [`UpgradeError`]. The connection is closed then, and nothing but the head was sent on it.
+pub async fn upgrade<C: Connect>(
+    offer: &Offer,
+    request: Request<()>,
+    connect: C,
+    config: &Config,
+) -> Result<Upgrade, UpgradeError> {
+    let io = connect.connect().await.map_err(UpgradeError::Connect)?;
+    let response = timeout(config.handshake_timeout, exchange(offer, request, io))
+        .await
+        .map_err(|_| UpgradeError::Timeout(config.handshake_timeout))?
+        .map_err(UpgradeError::Http)?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(Upgrade::Refused(response.map(Incoming::boxed_unsync)));
+    }
+    let (parts, body) = response.into_parts();
+    let accepted = handshake::check_response(offer, &parts).map_err(UpgradeError::Bad101)?;
+    let mut response = Response::from_parts(parts, body);
+    let upstream = hyper::upgrade::on(&mut response);
+    let tunnel = Tunnel { upstream, accepted, config: config.clone() };
+    let response = response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync());
+    Ok(Upgrade::Switched(response, tunnel))
+}
+
+/// Sends the request and reads the response head.
+async fn exchange(
+    offer: &Offer,
+    request: Request<()>,
+    io: BoxIo,
+) -> Result<Response<Incoming>, hyper::Error> {
+    let (mut sender, connection) =
+        http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(io)).await?;
+    // Ends with the response body, or with the tunnel that takes the connection over.
+    tokio::spawn(connection.with_upgrades());
+    let mut request = request.map(|()| Empty::<Bytes>::new());
+    only_what_we_read(offer, request.headers_mut());
+    sender.send_request(request).await
+}
+
+/// Offers upstream the extensions this side can read, and no other connection option.
+fn only_what_we_read(offer: &Offer, headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+    match offer.extensions() {
+        Some(extensions) => {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
+        }
+        None => {
+            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        }
+    }
+}
+
+/// A verified upgrade whose frames are yet to flow.
+#[must_use = "the upstream's connection closes when this is dropped"]
+pub struct Tunnel {
+    upstream: OnUpgrade,
+    accepted: Accepted,
+    config: Config,
+}
+
+impl Tunnel {
+    /// What was agreed: subprotocol and compression.
+    pub fn accepted(&self) -> &Accepted {
+        &self.accepted
+    }
+
+    /// The signal that will drain this tunnel.
+    pub fn drain(&self) -> &Drain {
+        &self.config.drain
+    }
+
+    /// Takes both connections over and relays until the end. `client` resolves once the host's HTTP
+    /// server has written the 101.
+    pub async fn run<S: Session>(self, client: OnUpgrade, mut session: S) -> Ended {
+        let both = async {
+            Ok((taken(client, Role::Client).await?, taken(self.upstream, Role::Server).await?))
+        };
+        match both.await {
+            Ok((client, upstream)) => {
+                tunnel(client, upstream, &self.accepted, session, &self.config).await
+            }
+            Err(cause) => {
+                let cause: Cause = cause;
+                let ended = cause.ended(Counters::default(), Counters::default(), Duration::ZERO);
+                session.on_end(&ended);
+                ended
+            }
+        }
+    }
+}
+
+/// The stream behind an HTTP connection, once its 101 has passed.
+async fn taken(upgrade: OnUpgrade, by: Role) -> Result<TokioIo<Upgraded>, Cause> {
+    match upgrade.await {
+        Ok(stream) => Ok(TokioIo::new(stream)),
+        Err(error) => Err(Cause::Lost { by, error: io::Error::other(error) }),
+    }
+}

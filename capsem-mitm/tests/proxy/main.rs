@@ -1,0 +1,12 @@
+//! The built proxy on real sockets, between raw clients and scripted upstreams.
+//!
+//! Bytes are written and compared as bytes: no client or server library stands between the test and
+//! the wire but TLS itself.
+#![cfg(feature = "proxy")]
+
+mod support;
+
+mod http;
+mod refusals;
+mod tunnel;
+mod upgrade;

@@ -1,0 +1,23 @@
+//! A proxy in this process, a scripted upstream behind it and a raw client before it.
+
+mod client;
+mod rig;
+mod upstream;
+
+pub(crate) use self::{
+    client::{Client, Path},
+    rig::{HOST, Rig, only},
+    upstream::{Upstream, header},
+};
+
+use std::{future::Future, time::Duration};
+
+/// What no single wait of a test may exceed; a test that gets there has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The future's output, or a panic that says what was waited for.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}

@@ -1,0 +1,181 @@
+//! Verdicts: tables of policy and request, and a naive judge as oracle.
+
+use crate::{Action, Facts, On, Policy, decide};
+use proptest::prelude::*;
+use std::fmt::Write as _;
+
+const FILE: &str = r#"
+version = 1
+
+[[rule]]
+id = "no-uploads"
+action = "block"
+priority = 1
+methods = ["PUT"]
+status = 451
+reason = "uploads are not allowed"
+
+[[rule]]
+id = "openai"
+action = "allow"
+hosts = ["api.openai.com"]
+ports = [443]
+paths = ["/v1/responses", "/v1/models/**"]
+
+[[rule]]
+id = "sockets-elsewhere"
+action = "block"
+on = ["upgrade"]
+status = 426
+
+[[rule]]
+id = "anthropic"
+action = "ask"
+on = ["http"]
+providers = ["anthropic"]
+"#;
+
+#[track_caller]
+fn check(facts: Facts<'_>, action: Action, rule: Option<&str>, status: u16) {
+    let policy = Policy::parse(FILE, "p.toml").unwrap();
+    let verdict = decide(&policy, &facts);
+    assert_eq!((verdict.action, verdict.rule, verdict.status), (action, rule, status));
+}
+
+#[test]
+fn first_match_decides() {
+    let openai = Facts::new(On::Upgrade, "api.openai.com", 443).path("/v1/responses");
+    check(openai, Action::Allow, Some("openai"), 403);
+    check(Facts { on: On::Http, ..openai }, Action::Allow, Some("openai"), 403);
+    check(openai.path("/v1/models"), Action::Allow, Some("openai"), 403);
+    check(openai.path("/v1/files"), Action::Block, Some("sockets-elsewhere"), 426);
+    check(openai.method("PUT"), Action::Block, Some("no-uploads"), 451);
+    check(Facts { port: 8443, ..openai }, Action::Block, Some("sockets-elsewhere"), 426);
+}
+
+#[test]
+fn no_match_is_the_default() {
+    let other = Facts::new(On::Http, "example.com", 80).scheme("http");
+    check(other, Action::Block, None, 403);
+    check(other.provider("anthropic"), Action::Ask, Some("anthropic"), 403);
+}
+
+#[test]
+fn the_reason_comes_with_the_verdict() {
+    let policy = Policy::parse(FILE, "p.toml").unwrap();
+    let verdict = decide(&policy, &Facts::new(On::Http, "a", 1).method("PUT"));
+    assert_eq!(verdict.reason, Some("uploads are not allowed"));
+}
+
+#[test]
+fn policies_without_rules() {
+    let facts = Facts::new(On::Upgrade, "a", 1);
+    assert_eq!(decide(&Policy::allow_all(), &facts).action, Action::Allow);
+    assert_eq!(decide(&Policy::block_all(), &facts).action, Action::Block);
+}
+
+/// One generated rule, as plain values.
+#[derive(Clone, Debug)]
+struct Sketch {
+    priority: i64,
+    action: Action,
+    upgrade_only: bool,
+    host: Option<&'static str>,
+    port: Option<u16>,
+    method: Option<&'static str>,
+    provider: Option<&'static str>,
+}
+
+const HOSTS: [&str; 4] = ["a.test", "*.a.test", "b.test", "*"];
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let some = |list: &'static [&'static str]| proptest::option::of(proptest::sample::select(list));
+    (
+        -2_i64..3,
+        proptest::sample::select(&[Action::Allow, Action::Ask, Action::Block][..]),
+        any::<bool>(),
+        some(&HOSTS),
+        proptest::option::of(80_u16..82),
+        some(&["GET", "POST"]),
+        some(&["openai", "unknown"]),
+    )
+        .prop_map(|(priority, action, upgrade_only, host, port, method, provider)| Sketch {
+            priority,
+            action,
+            upgrade_only,
+            host,
+            port,
+            method,
+            provider,
+        })
+}
+
+fn file(rules: &[Sketch]) -> String {
+    let mut text = String::from("version = 1\ndefault = \"ask\"\n");
+    for (index, rule) in rules.iter().enumerate() {
+        let _ = write!(
+            text,
+            "[[rule]]\nid = \"r{index}\"\naction = \"{}\"\npriority = {}\n",
+            rule.action, rule.priority
+        );
+        if rule.upgrade_only {
+            text += "on = [\"upgrade\"]\n";
+        }
+        let lists = [("hosts", rule.host), ("methods", rule.method), ("providers", rule.provider)];
+        for (key, value) in lists {
+            if let Some(value) = value {
+                let _ = writeln!(text, "{key} = [\"{value}\"]");
+            }
+        }
+        if let Some(port) = rule.port {
+            let _ = writeln!(text, "ports = [{port}]");
+        }
+    }
+    text
+}
+
+fn naive(rules: &[Sketch], facts: &Facts<'_>) -> Option<usize> {
+    let host_matches = |pattern: &str| match pattern {
+        "*" => true,
+        "*.a.test" => facts.host.ends_with(".a.test"),
+        exact => exact == facts.host,
+    };
+    let mut best: Option<(i64, usize)> = None;
+    for (index, rule) in rules.iter().enumerate() {
+        let matches = (!rule.upgrade_only || facts.on == On::Upgrade)
+            && rule.host.is_none_or(host_matches)
+            && rule.port.is_none_or(|port| port == facts.port)
+            && rule.method.is_none_or(|method| method == facts.method)
+            && rule.provider.is_none_or(|provider| provider == facts.provider);
+        if matches && best.is_none_or(|(priority, _)| rule.priority < priority) {
+            best = Some((rule.priority, index));
+        }
+    }
+    best.map(|(_, index)| index)
+}
+
+proptest! {
+    #[test]
+    fn equals_the_naive_judge(
+        rules in proptest::collection::vec(sketch(), 0..6),
+        upgrade in any::<bool>(),
+        host in proptest::sample::select(&["a.test", "x.a.test", "y.x.a.test", "b.test", "::1"][..]),
+        port in 79_u16..83,
+        method in proptest::sample::select(&["GET", "POST", "PUT"][..]),
+        provider in proptest::sample::select(&["openai", "unknown", "google"][..]),
+    ) {
+        let on = if upgrade { On::Upgrade } else { On::Http };
+        let facts = Facts::new(on, host, port).method(method).provider(provider);
+        let policy = Policy::parse(&file(&rules), "p.toml").unwrap();
+        let verdict = decide(&policy, &facts);
+        let id = naive(&rules, &facts).map(|index| format!("r{index}"));
+        let action = naive(&rules, &facts).map_or(Action::Ask, |index| rules[index].action);
+        prop_assert_eq!((verdict.rule, verdict.action), (id.as_deref(), action));
+    }
+
+    #[test]
+    fn is_total(host in ".{0,20}", path in ".{0,20}", method in ".{0,5}", port in any::<u16>()) {
+        let policy = Policy::parse(FILE, "p.toml").unwrap();
+        decide(&policy, &Facts::new(On::Http, &host, port).path(&path).method(&method));
+    }
+}

@@ -1,0 +1,229 @@
+//! One model call while it runs: what is known of it so far, and the record it becomes. Knows no
+//! provider's messages.
+
+use std::time::Duration;
+
+use crate::{
+    Api, Attribution, CallError, CallStatus, Evidence, EvidenceReason, Id, Initiator, ModelCall,
+    Operation, ToolCall, ToolResult, Transport, Usage,
+};
+
+use super::input::Walked;
+use super::json::Raw;
+
+/// Tool calls and tool results kept of one call. Real turns have a few dozen; what is beyond is
+/// left out and the evidence says `capture_limit`.
+const MAX_TOOLS: usize = 512;
+
+/// What all calls of an exchange have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) exchange: Id,
+    pub(super) transport: Transport,
+    pub(super) attribution: Attribution,
+    /// The API spoken, which the first message may tell where the path does not.
+    pub(super) api: Api,
+    pub(super) operation: Operation,
+}
+
+/// A call that has not ended.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) initiator: Initiator,
+    pub(super) warmup: bool,
+    pub(super) model_requested: Option<String>,
+    /// The model the response itself names.
+    pub(super) model: Option<String>,
+    /// The model a header names; it knows better (a response may repeat what was asked for).
+    pub(super) model_routed: Option<String>,
+    pub(super) response_id: Option<String>,
+    pub(super) previous_response_id: Option<String>,
+    pub(super) stream_id: Option<String>,
+    pub(super) stop_reason: Option<String>,
+    pub(super) error: Option<CallError>,
+    pub(super) usage: Option<Usage>,
+    pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+    /// When the request's last byte had come.
+    pub(super) sent: Duration,
+    /// Output cannot be seen when it comes, so when the first did is not known.
+    pub(super) untimed: bool,
+    started: Duration,
+    first_delta: Option<Duration>,
+    first_item: Option<Duration>,
+    tool_calls: Vec<ToolCall>,
+    tool_results: Vec<ToolResult>,
+    missing: Option<EvidenceReason>,
+    read: bool,
+}
+
+impl Call {
+    /// A call whose request began at `started`.
+    pub(super) fn new(initiator: Initiator, started: Duration) -> Self {
+        Self {
+            initiator,
+            warmup: false,
+            model_requested: None,
+            model: None,
+            model_routed: None,
+            response_id: None,
+            previous_response_id: None,
+            stream_id: None,
+            stop_reason: None,
+            error: None,
+            usage: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            sent: started,
+            untimed: false,
+            started,
+            first_delta: None,
+            first_item: None,
+            tool_calls: Vec::new(),
+            tool_results: Vec::new(),
+            missing: None,
+            read: false,
+        }
+    }
+
+    /// Notes that a payload was read, and what of it was not.
+    pub(super) fn took(&mut self, walked: Walked) {
+        self.read |= walked.any;
+        if let Some(reason) = walked.missing {
+            self.degrade(reason);
+        }
+    }
+
+    /// Notes why something of this call is not known; the first reason stays.
+    pub(super) fn degrade(&mut self, reason: EvidenceReason) {
+        self.missing.get_or_insert(reason);
+    }
+
+    /// A piece of output arrived.
+    pub(super) fn delta(&mut self, now: Duration) {
+        self.first_delta.get_or_insert(now);
+    }
+
+    /// A whole item of output began.
+    pub(super) fn item(&mut self, now: Duration) {
+        self.first_item.get_or_insert(now);
+    }
+
+    /// The model called a tool. The same id again is the same call.
+    pub(super) fn tool_call(
+        &mut self,
+        call_id: Option<String>,
+        name: Option<String>,
+        kind: String,
+    ) {
+        let known = call_id.is_some() && self.tool_calls.iter().any(|call| call.call_id == call_id);
+        if known {
+            return;
+        }
+        if self.tool_calls.len() < MAX_TOOLS {
+            self.tool_calls.push(ToolCall { call_id, name, kind });
+        } else {
+            self.degrade(EvidenceReason::CaptureLimit);
+        }
+    }
+
+    /// The request carried the result of a tool, or the provider ran the tool itself.
+    pub(super) fn tool_result(&mut self, call_id: Option<String>, is_error: Option<bool>) {
+        let known = |result: &&mut ToolResult| call_id.is_some() && result.call_id == call_id;
+        if let Some(result) = self.tool_results.iter_mut().find(known) {
+            result.is_error = is_error.or(result.is_error);
+        } else if self.tool_results.len() < MAX_TOOLS {
+            self.tool_results.push(ToolResult { call_id, is_error });
+        } else {
+            self.degrade(EvidenceReason::CaptureLimit);
+        }
+    }
+
+    /// What came before was said by the model later in a conversation that is sent whole: the
+    /// results so far belong to earlier calls.
+    pub(super) fn forget_results(&mut self) {
+        self.tool_results.clear();
+    }
+
+    /// Keeps the results `fresh` says yes to.
+    pub(super) fn retain_results(&mut self, mut fresh: impl FnMut(&str) -> bool) {
+        self.tool_results.retain(|result| result.call_id.as_deref().is_none_or(&mut fresh));
+    }
+
+    /// Whether the model called a tool of a kind `wanted` says yes to.
+    pub(super) fn called(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.tool_calls.iter().any(|call| wanted(&call.kind))
+    }
+
+    /// The record of this call, which ends now.
+    pub(super) fn end(self, context: &Context, now: Duration, status: CallStatus) -> ModelCall {
+        let first = self.first_delta.or(self.first_item).filter(|_| !self.untimed);
+        ModelCall {
+            exchange: context.exchange,
+            transport: context.transport,
+            call: Id::fresh(),
+            provider: context.attribution.provider,
+            protocol: context.attribution.protocol,
+            api: Some(context.api),
+            operation: context.operation,
+            model_requested: self.model_requested.or_else(|| context.attribution.model.clone()),
+            model: self.model_routed.or(self.model),
+            response_id: self.response_id,
+            previous_response_id: self.previous_response_id,
+            stream_id: self.stream_id,
+            initiator: self.initiator,
+            warmup: self.warmup,
+            status,
+            stop_reason: self.stop_reason,
+            error: self.error,
+            usage: self.usage,
+            tool_calls: self.tool_calls,
+            tool_results: self.tool_results,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            time_to_first_token_ms: first.map(|first| millis(first.saturating_sub(self.sent))),
+            duration_ms: millis(now.saturating_sub(self.started)),
+            evidence: match self.missing {
+                None => Evidence::FULL,
+                Some(reason) if self.read => Evidence::partial(reason),
+                Some(reason) => Evidence::none(reason),
+            },
+        }
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Sets `slot` if there is something to set it to.
+pub(super) fn set<T>(slot: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
+        *slot = value;
+    }
+}
+
+/// Reads a provider's error object, `{code?, type?, status?, message?}`, or a bare message.
+///
+/// The code is the most telling of what is there: a word in `code`, else Google's `status`, else
+/// `type`, else a number.
+pub(super) fn call_error(error: Raw<'_>) -> CallError {
+    let (mut code, mut status, mut kind, mut number, mut message) = (None, None, None, None, None);
+    error.members(|key, value| match key {
+        "code" => {
+            code = value.text();
+            number = value.digits().or(number.take());
+        }
+        "status" | "status_code" => {
+            status = value.text();
+            number = number.take().or_else(|| value.digits());
+        }
+        "type" => kind = value.text(),
+        "message" => message = value.text(),
+        _ => {}
+    });
+    CallError {
+        code: code.or(status).or(kind).or(number),
+        message: message.or_else(|| error.text()),
+    }
+}

@@ -1,0 +1,127 @@
+//! One HTTP exchange: whether it asks a model anything, and if so the call it is. Knows methods and
+//! operations; what the bodies say, a dialect knows.
+
+use std::time::Duration;
+
+use crate::{Attribution, Evidence, EvidenceReason, ModelCall, Operation, Transport};
+
+use super::call::Context;
+use super::dialect::dialect;
+use super::input::{RequestHead, ResponseHead, Settings};
+
+mod exchange;
+
+use exchange::Exchange;
+
+/// Reads the model call of one HTTP exchange.
+///
+/// Feed it what goes by, in the order it goes by: the request's body and end, the response's head
+/// and body, and then [`finish`](Self::finish). Of an exchange that asks no model anything it keeps
+/// nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use capsem_telemetry::evidence::{HttpEvidence, RequestHead, ResponseHead, Settings};
+/// use capsem_telemetry::{CallStatus, Id, attribute};
+///
+/// let attribution = attribute("api.openai.com", "/v1/responses");
+/// let settings = Settings { exchange: Id::fresh(), attribution, capture: 1 << 20 };
+/// let mut exchange = HttpEvidence::new(
+///     settings,
+///     RequestHead { method: "POST", ..RequestHead::default() },
+/// );
+/// let at = Duration::from_millis;
+/// exchange.request_data(at(1), br#"{"model":"m-1","input":"hello"}"#);
+/// exchange.request_end(at(2));
+/// exchange.response_head(ResponseHead { status: 200, ..ResponseHead::default() });
+/// exchange.response_data(at(9), br#"{"id":"resp_1","status":"completed","output":[]}"#);
+/// let (calls, _, total) = exchange.finish(at(9), true);
+/// assert_eq!((calls[0].status, total), (CallStatus::Completed, 1));
+/// ```
+#[derive(Debug)]
+pub struct HttpEvidence(Reading);
+
+#[derive(Debug)]
+enum Reading {
+    /// No model is asked. The evidence is that of an exchange read whole, or none at all.
+    Nothing(Option<Evidence>),
+    Call(Box<Exchange>),
+}
+
+impl HttpEvidence {
+    /// Begins with the request's head.
+    pub fn new(settings: Settings, request: RequestHead<'_>) -> Self {
+        let Attribution { api, operation, .. } = settings.attribution;
+        let (Some(api), Some(operation)) = (api, operation) else {
+            return Self(Reading::Nothing(None));
+        };
+        // Compaction runs a model too and is paid for; reading a response again is not a call.
+        let asks = operation.is_inference() || operation == Operation::Compact;
+        if !asks || request.method != "POST" {
+            return Self(Reading::Nothing(Some(Evidence::FULL)));
+        }
+        let Some(dialect) = dialect(api) else {
+            let reason = EvidenceReason::UnknownSchema;
+            return Self(Reading::Nothing(Some(Evidence::none(reason))));
+        };
+        let context = Context {
+            exchange: settings.exchange,
+            transport: Transport::Http,
+            attribution: settings.attribution,
+            api,
+            operation,
+        };
+        let exchange = Exchange::new(context, dialect, settings.capture, request);
+        Self(Reading::Call(Box::new(exchange)))
+    }
+
+    /// Reads a piece of the request's body.
+    pub fn request_data(&mut self, now: Duration, data: &[u8]) {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.request_data(now, data);
+        }
+    }
+
+    /// The request has been sent whole.
+    pub fn request_end(&mut self, now: Duration) {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.request_end(now);
+        }
+    }
+
+    /// Reads the head of the final response.
+    pub fn response_head(&mut self, head: ResponseHead<'_>) {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.response_head(head);
+        }
+    }
+
+    /// Reads a piece of the response's body.
+    pub fn response_data(&mut self, now: Duration, data: &[u8]) {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.response_data(now, data);
+        }
+    }
+
+    /// The call, if it has ended and was not taken yet.
+    pub fn take_calls(&mut self) -> Vec<ModelCall> {
+        match &mut self.0 {
+            Reading::Nothing(_) => Vec::new(),
+            Reading::Call(exchange) => exchange.take_call().into_iter().collect(),
+        }
+    }
+
+    /// Ends with the exchange; `complete` if the response came to its end.
+    ///
+    /// Returns the call if not yet taken, how much of the exchange was read (nothing to say where
+    /// it is with no model API), and how many calls there were.
+    pub fn finish(self, now: Duration, complete: bool) -> (Vec<ModelCall>, Option<Evidence>, u64) {
+        match self.0 {
+            Reading::Nothing(evidence) => (Vec::new(), evidence, 0),
+            Reading::Call(mut exchange) => {
+                exchange.finish(now, complete);
+                (exchange.take_call().into_iter().collect(), Some(exchange.evidence()), 1)
+            }
+        }
+    }
+}

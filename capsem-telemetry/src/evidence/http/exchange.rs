@@ -1,0 +1,282 @@
+//! An exchange that asks a model: request body, response head, response body, each read when it can
+//! be. Knows formats of bodies and status codes; what a body says, its dialect knows.
+
+use std::time::Duration;
+
+use crate::content::Decoder;
+use crate::sse::{self, Splitter};
+use crate::{CallError, CallStatus, Evidence, Initiator, ModelCall, Transport};
+
+use super::super::call::{Call, Context, call_error};
+use super::super::dialect::Dialect;
+use super::super::input::{Payload, RequestHead, ResponseHead};
+use super::super::json;
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    context: Context,
+    dialect: Box<dyn Dialect>,
+    capture: usize,
+    request: Option<Request>,
+    /// The status of the response, once its head has come.
+    status: Option<u16>,
+    decoder: Decoder,
+    format: Format,
+    /// The call, until it ends.
+    call: Option<Call>,
+    finished: Option<ModelCall>,
+    evidence: Evidence,
+}
+
+/// A request body on its way.
+#[derive(Debug)]
+struct Request {
+    decoder: Decoder,
+    body: Kept,
+}
+
+/// The format of the response's body.
+#[derive(Debug)]
+enum Format {
+    /// The head does not tell; the first byte will.
+    Undecided,
+    Events(Splitter),
+    Whole(Kept),
+}
+
+/// A body that is read when it is whole, kept up to a limit.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    truncated: bool,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        context: Context,
+        dialect: Box<dyn Dialect>,
+        capture: usize,
+        head: RequestHead<'_>,
+    ) -> Self {
+        let decoder = Decoder::new(head.content_encoding);
+        Self {
+            context,
+            dialect,
+            capture,
+            request: Some(Request { decoder, body: Kept::default() }),
+            status: None,
+            decoder: Decoder::new(None),
+            format: Format::Undecided,
+            call: Some(Call::new(Initiator::Client, Duration::ZERO)),
+            finished: None,
+            evidence: Evidence::FULL,
+        }
+    }
+
+    pub(super) fn request_data(&mut self, now: Duration, data: &[u8]) {
+        if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
+            call.sent = now;
+            decoder.push(data, |plain| body.push(plain, self.capture));
+        }
+    }
+
+    pub(super) fn request_end(&mut self, now: Duration) {
+        if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
+            call.sent = now;
+            decoder.finish(|plain| body.push(plain, self.capture));
+            self.read_request();
+        }
+    }
+
+    pub(super) fn response_head(&mut self, head: ResponseHead<'_>) {
+        self.status = Some(head.status);
+        self.decoder = Decoder::new(head.content_encoding);
+        if let Some(call) = &mut self.call {
+            call.model_routed = head.openai_model.map(|model| json::bounded(model).to_owned());
+            call.untimed = self.decoder.is_late();
+        }
+        let media = head.content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        let media = media.trim().to_ascii_lowercase();
+        self.format = if media == "text/event-stream" {
+            self.context.transport = Transport::Sse;
+            Format::Events(Splitter::new(self.capture))
+        } else if media.ends_with("json") {
+            Format::Whole(Kept::default())
+        } else {
+            Format::Undecided
+        };
+    }
+
+    pub(super) fn response_data(&mut self, now: Duration, data: &[u8]) {
+        self.read_response(now, |decoder, out| decoder.push(data, out));
+    }
+
+    pub(super) fn take_call(&mut self) -> Option<ModelCall> {
+        self.finished.take()
+    }
+
+    /// How much of the exchange was read: as much as of its call.
+    pub(super) fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
+    /// Ends the exchange, and the call if its answer has not said that it ended.
+    pub(super) fn finish(&mut self, now: Duration, complete: bool) {
+        if complete {
+            self.read_response(now, |decoder, out| decoder.finish(out));
+        }
+        self.read_request();
+        self.end_of_events(now);
+        let Some(mut call) = self.call.take() else { return };
+        call.response_bytes = self.decoder.plain_bytes();
+        if let Some(reason) = self.decoder.failed() {
+            call.degrade(reason);
+        }
+        let status = match self.status {
+            None => CallStatus::ConnectionLost,
+            Some(200..=299) => self.outcome(&mut call, complete),
+            Some(status) => {
+                self.refusal(&mut call, status);
+                CallStatus::Failed
+            }
+        };
+        self.call = Some(call);
+        self.end(now, status);
+    }
+
+    /// Reads the request into the call, whole or as far as it came.
+    fn read_request(&mut self) {
+        let Some(Request { decoder, body }) = self.request.take() else { return };
+        let Some(call) = &mut self.call else { return };
+        call.request_bytes = decoder.plain_bytes();
+        if let Some(reason) = decoder.failed() {
+            call.degrade(reason);
+        }
+        if decoder.failed().is_none() || !body.bytes.is_empty() {
+            self.dialect.request(call, body.payload(call.request_bytes));
+        }
+    }
+
+    /// Takes what `decode` gives as the next of the response's body.
+    fn read_response(
+        &mut self,
+        now: Duration,
+        decode: impl FnOnce(&mut Decoder, &mut dyn FnMut(&[u8])),
+    ) {
+        let Self { context, dialect, capture, decoder, format, call, .. } = self;
+        let Some(call) = call else { return };
+        let mut ended = None;
+        decode(decoder, &mut |plain| {
+            format.decide(plain, *capture);
+            match format {
+                Format::Undecided => {}
+                Format::Whole(body) => body.push(plain, *capture),
+                Format::Events(splitter) => {
+                    context.transport = Transport::Sse;
+                    splitter.push(plain, |event| {
+                        if ended.is_none() {
+                            ended = read_event(&mut **dialect, call, now, event);
+                        }
+                    });
+                }
+            }
+        });
+        if let Some(status) = ended {
+            self.end(now, status);
+        }
+    }
+
+    /// Reads the event a stream ends in without a blank line.
+    fn end_of_events(&mut self, now: Duration) {
+        let (Some(call), Format::Events(splitter)) = (&mut self.call, &mut self.format) else {
+            return;
+        };
+        let mut ended = None;
+        std::mem::replace(splitter, Splitter::new(0)).finish(|event| {
+            ended = read_event(&mut *self.dialect, call, now, event);
+        });
+        if let Some(status) = ended {
+            self.end(now, status);
+        }
+    }
+
+    /// How a call ended whose response head said that all is well.
+    fn outcome(&mut self, call: &mut Call, complete: bool) -> CallStatus {
+        let said = match &self.format {
+            Format::Events(_) => self.dialect.stream_ended(call),
+            Format::Whole(body) if complete => {
+                let said = match self.decoder.failed() {
+                    Some(_) if body.bytes.is_empty() => None,
+                    _ => self.dialect.answer(call, body.payload(call.response_bytes)),
+                };
+                said.or_else(|| call.error.is_none().then_some(CallStatus::Completed))
+            }
+            Format::Whole(_) | Format::Undecided => None,
+        };
+        said.unwrap_or(match (&call.error, complete) {
+            (Some(_), _) => CallStatus::Failed,
+            // It broke off, though the connection did not: the provider said no more.
+            (None, true) => CallStatus::Incomplete,
+            (None, false) => CallStatus::ConnectionLost,
+        })
+    }
+
+    /// Reads why a response of this status is no answer. Its body may be anything; the status stands
+    /// in for a code it does not give.
+    fn refusal(&self, call: &mut Call, status: u16) {
+        if let Format::Whole(body) = &self.format {
+            let body = body.payload(call.response_bytes).raw();
+            // Google wraps the errors of streamed arrays in an array.
+            let mut first = None;
+            body.elements(|element| {
+                first.get_or_insert(element);
+            });
+            let body = first.unwrap_or(body);
+            call.error = Some(call_error(body.member("error").unwrap_or(body)));
+        }
+        let error = call.error.get_or_insert(CallError { code: None, message: None });
+        error.code.get_or_insert_with(|| status.to_string());
+    }
+
+    fn end(&mut self, now: Duration, status: CallStatus) {
+        if let Some(call) = self.call.take() {
+            let record = call.end(&self.context, now, status);
+            self.evidence = record.evidence;
+            self.finished = Some(record);
+        }
+    }
+}
+
+impl Format {
+    /// Tells an event stream by how one can begin: with a field name, a comment or a mark.
+    fn decide(&mut self, plain: &[u8], capture: usize) {
+        if let (Self::Undecided, Some(first)) = (&self, plain.trim_ascii_start().first()) {
+            *self = match first {
+                b'd' | b'e' | b'i' | b'r' | b':' | 0xef => Self::Events(Splitter::new(capture)),
+                _ => Self::Whole(Kept::default()),
+            };
+        }
+    }
+}
+
+impl Kept {
+    fn push(&mut self, plain: &[u8], capture: usize) {
+        let room = capture.saturating_sub(self.bytes.len());
+        self.truncated |= plain.len() > room;
+        self.bytes.extend_from_slice(plain.get(..room).unwrap_or(plain));
+    }
+
+    fn payload(&self, len: u64) -> Payload<'_> {
+        Payload::new(&self.bytes, len, self.truncated)
+    }
+}
+
+fn read_event(
+    dialect: &mut dyn Dialect,
+    call: &mut Call,
+    now: Duration,
+    event: sse::Event<'_>,
+) -> Option<CallStatus> {
+    call.response_bytes += event.len;
+    dialect.event(call, now, Payload::new(event.data, event.len, event.truncated))
+}

@@ -1,0 +1,27 @@
+//! Model calls read from what went over the wire: decoded messages and bodies in, one
+//! [`ModelCall`](crate::ModelCall) per model response out, when that response ends.
+//!
+//! Everything here is a pure state machine. Time is an argument, counted from the start of the
+//! exchange; nothing reads a clock, a socket or a file. What is fed in may be hostile: nothing
+//! panics, memory is bounded by [`Settings::capture`] and named limits, and what could not be read
+//! is said in [`Evidence`](crate::Evidence), never guessed.
+//!
+//! - [`WsEvidence`]: the messages of a WebSocket.
+//! - [`HttpEvidence`]: the two bodies of an HTTP exchange, as JSON or as server-sent events.
+
+mod anthropic;
+mod call;
+mod dialect;
+mod gemini;
+mod http;
+mod input;
+mod json;
+mod openai;
+mod ws;
+
+pub use http::HttpEvidence;
+pub use input::{RequestHead, ResponseHead, Seen, Settings};
+pub use ws::WsEvidence;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! Tokens as `OpenAI`'s APIs count them: totals include cached input and reasoning, so nothing is
+//! added up. Knows the names of both APIs, which differ.
+
+use crate::Usage;
+
+use super::super::json::Raw;
+
+/// Reads a `usage` object; `None` for `null` and anything else.
+pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
+    if !usage.is_object() {
+        return None;
+    }
+    let mut read = Usage::default();
+    usage.members(|key, value| match key {
+        "input_tokens" | "prompt_tokens" => read.input_tokens = value.count(),
+        "output_tokens" | "completion_tokens" => read.output_tokens = value.count(),
+        "input_tokens_details" | "prompt_tokens_details" => {
+            value.members(|key, value| match key {
+                "cached_tokens" => read.cached_input_tokens = value.count(),
+                "cache_write_tokens" => read.cache_write_tokens = value.count(),
+                "audio_tokens" => read.audio_input_tokens = value.count(),
+                _ => {}
+            });
+        }
+        "output_tokens_details" | "completion_tokens_details" => {
+            value.members(|key, value| match key {
+                "reasoning_tokens" => read.reasoning_tokens = value.count(),
+                "audio_tokens" => read.audio_output_tokens = value.count(),
+                _ => {}
+            });
+        }
+        _ => {}
+    });
+    Some(read)
+}

@@ -1,0 +1,84 @@
+//! The same exchange with its bodies in every coding that can be made here.
+
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use crate::evidence::{HttpEvidence, RequestHead, ResponseHead, Settings};
+use crate::{CallStatus, Evidence, Id, ModelCall, Transport, attribute};
+
+const REQUEST: &[u8] = br#"{"model":"m-1","input":"hello","stream":true}"#;
+const ANSWER: [&[u8]; 2] = [
+    b"data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n",
+    b"data: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_a\"}}\n\n",
+];
+
+fn call(coding: Option<&str>, encode: impl Fn(&[&[u8]]) -> Vec<Vec<u8>>) -> ModelCall {
+    let attribution = attribute("chatgpt.com", "/backend-api/codex/responses");
+    let settings = Settings { exchange: Id::fresh(), attribution, capture: 4096 };
+    let head = RequestHead { method: "POST", content_encoding: coding };
+    let mut exchange = HttpEvidence::new(settings, head);
+    let at = Duration::from_millis;
+    for piece in encode(&[REQUEST]) {
+        exchange.request_data(at(1), &piece);
+    }
+    exchange.request_end(at(2));
+    exchange.response_head(ResponseHead {
+        status: 200,
+        content_type: Some("text/event-stream"),
+        content_encoding: coding,
+        openai_model: None,
+    });
+    for (when, piece) in (10..).zip(encode(&ANSWER)) {
+        exchange.response_data(at(when), &piece);
+    }
+    let mut calls = exchange.take_calls();
+    calls.extend(exchange.finish(at(20), true).0);
+    assert_eq!(calls.len(), 1);
+    calls.remove(0)
+}
+
+#[track_caller]
+fn check(
+    coding: Option<&str>,
+    first_token: Option<u64>,
+    encode: impl Fn(&[&[u8]]) -> Vec<Vec<u8>>,
+) {
+    let call = call(coding, encode);
+    assert_eq!(call.model_requested.as_deref(), Some("m-1"));
+    assert_eq!(call.response_id.as_deref(), Some("resp_a"));
+    assert_eq!(call.status, CallStatus::Completed);
+    assert_eq!(call.transport, Transport::Sse);
+    assert_eq!(call.evidence, Evidence::FULL);
+    assert_eq!(call.request_bytes, REQUEST.len() as u64);
+    assert_eq!(call.response_bytes, ANSWER.concat().len() as u64);
+    assert_eq!(call.time_to_first_token_ms, first_token);
+}
+
+#[test]
+fn every_coding_gives_the_same_call() {
+    check(None, Some(8), |pieces| pieces.iter().map(|piece| piece.to_vec()).collect());
+    check(Some("gzip"), Some(8), |pieces| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let flushed = |piece: &&[u8]| {
+            encoder.write_all(piece).unwrap();
+            encoder.flush().unwrap();
+            std::mem::take(encoder.get_mut())
+        };
+        let mut encoded: Vec<_> = pieces.iter().map(flushed).collect();
+        encoded.push(encoder.finish().unwrap());
+        encoded
+    });
+    check(Some("deflate"), Some(8), |pieces| {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&pieces.concat()).unwrap();
+        vec![encoder.finish().unwrap()]
+    });
+    // Of zstd nothing is seen before the end, so the first token's time is not known.
+    check(Some("zstd"), None, |pieces| {
+        vec![compress_to_vec(pieces.concat().as_slice(), CompressionLevel::Fastest)]
+    });
+}

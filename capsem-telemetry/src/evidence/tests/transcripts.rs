@@ -1,0 +1,134 @@
+//! Every transcript against what it must give, whole and cut at every line.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::replay::{Outcome, all, play, play_in_pieces};
+use crate::{CallStatus, Id, Initiator, ModelCall};
+
+/// What a call is where a transcript's expectation does not say otherwise.
+fn usual() -> Map<String, Value> {
+    let usual = json!({
+        "provider": "openai", "protocol": "openai", "operation": "chat",
+        "model_requested": null, "model": null, "response_id": null,
+        "previous_response_id": null, "stream_id": null, "initiator": "client", "warmup": false,
+        "status": "completed", "stop_reason": null, "error": null, "usage": null,
+        "tool_calls": [], "tool_results": [], "time_to_first_token_ms": null,
+        "evidence": {"state": "full", "reason": null},
+    });
+    usual.as_object().unwrap().clone()
+}
+
+const USAGE: [&str; 7] = [
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+];
+
+/// An expected call with everything it leaves out. Usage is a list, in the record's order.
+fn filled(expected: &Value, shared: &Value) -> Map<String, Value> {
+    let mut call = usual();
+    for given in [shared, expected] {
+        for (key, value) in given.as_object().into_iter().flatten() {
+            call.insert(key.clone(), value.clone());
+        }
+    }
+    if let Some(counts) = call["usage"].as_array() {
+        let named = USAGE
+            .iter()
+            .enumerate()
+            .map(|(at, name)| ((*name).to_owned(), counts.get(at).cloned().unwrap_or_default()));
+        call["usage"] = Value::Object(named.collect());
+    }
+    call
+}
+
+fn expectation(path: &Path) -> Value {
+    let path = path.with_extension("expect.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_transcript_gives_what_it_must() {
+    let transcripts = all();
+    assert!(transcripts.len() >= 100, "{} transcripts found", transcripts.len());
+    let wrong: Vec<_> =
+        transcripts.iter().flat_map(|(path, lines)| differences(path, lines)).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Where a transcript gives something else than its expectation says.
+fn differences(path: &Path, lines: &[String]) -> Vec<String> {
+    let expected = expectation(path);
+    let Outcome { calls, evidence, total, .. } = play(lines, lines.len());
+    let name = path.file_stem().unwrap_or_default().display();
+    let mut wrong = Vec::new();
+    let mut compare = |what: &str, given: &Value, wanted: &Value| {
+        if given != wanted {
+            wrong.push(format!("{name}: {what} is {given}, not {wanted}"));
+        }
+    };
+    let wanted = expected["calls"].as_array().unwrap();
+    compare("number of calls", &json!(calls.len()), &json!(wanted.len()));
+    compare("total", &json!(total), &json!(calls.len()));
+    compare("evidence", &serde_json::to_value(evidence).unwrap(), &expected["evidence"]);
+    for (at, (call, wanted)) in calls.iter().zip(wanted).enumerate() {
+        let call = serde_json::to_value(call).unwrap();
+        for (key, wanted) in filled(wanted, &expected["each"]) {
+            compare(&format!("call {at}: {key}"), &call[&key], &wanted);
+        }
+    }
+    wrong
+}
+
+/// A call without the ids that each replay makes anew.
+fn nameless(call: &ModelCall) -> ModelCall {
+    let none: Id = "000000000000".parse().unwrap();
+    ModelCall { exchange: none, call: none, ..call.clone() }
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same() {
+    for (path, lines) in all() {
+        let whole = play(&lines, lines.len());
+        for size in [1, 7, 64] {
+            let pieces = play_in_pieces(&lines, lines.len(), size);
+            let nameless =
+                |outcome: &Outcome| outcome.calls.iter().map(nameless).collect::<Vec<_>>();
+            assert_eq!(nameless(&pieces), nameless(&whole), "{} by {size}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_cut_loses_only_what_is_open() {
+    for (path, lines) in all() {
+        let name = path.display();
+        let whole = play(&lines, lines.len());
+        for count in 1..lines.len() {
+            let cut = play(&lines, count);
+            let (before, open) = cut.calls.split_at(cut.prompt);
+            for (at, call) in before.iter().enumerate() {
+                assert_eq!(nameless(call), nameless(&whole.calls[at]), "{name} cut at {count}");
+            }
+            for call in open {
+                // What had met its error or its last word but one is no longer just lost.
+                let said = call.error.is_some() || call.stop_reason.is_some();
+                assert!(
+                    said || call.status == CallStatus::ConnectionLost,
+                    "{name} cut at {count}: {call:#?}"
+                );
+            }
+            let started_by_client = |calls: &[ModelCall]| {
+                calls.iter().filter(|call| call.initiator == Initiator::Client).count()
+            };
+            assert!(started_by_client(&cut.calls) <= started_by_client(&whole.calls), "{name}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Records of what happened on the proxy's connections, the model-call evidence read from decoded
+//! messages, and the sinks records go to.
+//!
+//! - [`Record`] and its parts: what is written down.
+//! - [`attribute`]: whose API a request is for.
+//! - [`redact`]: what must not be written down.
+//! - [`evidence`]: model calls read from messages and bodies.
+//! - [`Ledger`] and [`sink`]: where records go. [`read`]: how they come back.
+//!
+//! It refuses to know sockets, frames and TLS. No other crate turns a record into text.
+
+mod attribute;
+mod content;
+mod error;
+pub mod evidence;
+mod id;
+mod ledger;
+mod percent;
+pub mod read;
+mod record;
+pub mod redact;
+pub mod sink;
+pub mod sse;
+mod time;
+mod word;
+
+pub use attribute::{Api, Attribution, Operation, Protocol, Provider, attribute};
+pub use error::{Cause, Error};
+pub use id::Id;
+pub use ledger::{Ledger, LedgerTask, Mode, Summary};
+pub use record::{
+    Action, CallError, CallStatus, Close, CloseKind, Closed, Decided, Decision, Ended, Evidence,
+    EvidenceReason, EvidenceState, Fault, FaultClass, Flow, Initiator, Listener, ModelCall, Opened,
+    Record, Responded, Side, Stamped, ToolCall, ToolResult, Transport, Usage,
+};
+pub use time::Timestamp;

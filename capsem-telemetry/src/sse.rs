@@ -1,0 +1,150 @@
+//! Server-sent events: bytes of a `text/event-stream` body in, the `data` of each event out, by the
+//! event stream grammar of the HTML standard (section 9.2).
+//!
+//! Refuses to know what the data means, and who sent it.
+
+/// Splits a body into its events, however the bytes arrive. Keeps at most `limit` bytes of the event
+/// at hand; what an event has beyond that is cut off and the event says so.
+///
+/// ```
+/// use capsem_telemetry::sse::Splitter;
+///
+/// let mut splitter = Splitter::new(1 << 20);
+/// let mut seen = Vec::new();
+/// splitter.push(b"event: delta\ndata: {\"a\":", |_| ());
+/// splitter.push(b"1}\n\n", |event| seen.push(event.data.to_vec()));
+/// assert_eq!(seen, [b"{\"a\":1}"]);
+/// ```
+#[derive(Debug)]
+pub struct Splitter {
+    /// The line at hand, as far as earlier chunks brought it.
+    line: Vec<u8>,
+    /// The `data` lines of the event at hand, joined by line feeds; none before the first.
+    data: Option<Vec<u8>>,
+    limit: usize,
+    truncated: bool,
+    /// Bytes of the body since the last event.
+    len: u64,
+    /// The last byte was a carriage return, so a line feed now belongs to it.
+    after_cr: bool,
+    /// No line has ended yet: a byte order mark may lead.
+    first: bool,
+}
+
+/// One event that had data.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The data lines, joined by line feeds.
+    pub data: &'a [u8],
+    /// The data is a prefix: the event was longer than the splitter's limit.
+    pub truncated: bool,
+    /// Bytes of the body from the end of the previous event to the end of this one.
+    pub len: u64,
+}
+
+impl Splitter {
+    /// A splitter at the start of a body.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            line: Vec::new(),
+            data: None,
+            limit,
+            truncated: false,
+            len: 0,
+            after_cr: false,
+            first: true,
+        }
+    }
+
+    /// Takes the next bytes of the body and calls `each` for every event they complete.
+    pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
+        while let Some(&byte) = bytes.first() {
+            if std::mem::take(&mut self.after_cr) && byte == b'\n' {
+                self.len += 1;
+                bytes = bytes.get(1..).unwrap_or_default();
+                continue;
+            }
+            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
+                self.len += bytes.len() as u64;
+                self.keep(bytes);
+                return;
+            };
+            let (line, rest) = bytes.split_at(end);
+            self.after_cr = rest.first() == Some(&b'\r');
+            self.len += line.len() as u64 + 1;
+            self.end_line(line, &mut each);
+            bytes = rest.get(1..).unwrap_or_default();
+        }
+    }
+
+    /// Ends the body. An event that lacks only its blank line is handed out: the standard drops it,
+    /// but its sender did send it.
+    pub fn finish(mut self, mut each: impl FnMut(Event<'_>)) {
+        if !self.line.is_empty() {
+            self.end_line(b"", &mut each);
+        }
+        self.dispatch(&mut each);
+    }
+
+    /// Keeps a piece of an unfinished line; the field name comes on top of the limit.
+    fn keep(&mut self, piece: &[u8]) {
+        let limit = self.limit.saturating_add(b"data: ".len());
+        self.truncated |= append(&mut self.line, piece, limit);
+    }
+
+    /// Ends the line at hand, whose last piece is `tail`.
+    fn end_line(&mut self, tail: &[u8], each: &mut impl FnMut(Event<'_>)) {
+        if self.line.is_empty() {
+            self.take_line(tail, each);
+        } else {
+            self.keep(tail);
+            let mut line = std::mem::take(&mut self.line);
+            self.take_line(&line, each);
+            line.clear();
+            self.line = line;
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8], each: &mut impl FnMut(Event<'_>)) {
+        let line = match line.strip_prefix("\u{feff}".as_bytes()) {
+            Some(rest) if self.first => rest,
+            _ => line,
+        };
+        self.first = false;
+        if line.is_empty() {
+            return self.dispatch(each);
+        }
+        let value = match line.strip_prefix(b"data") {
+            Some([b':', b' ', value @ ..] | [b':', value @ ..]) => value,
+            Some([]) => &[],
+            _ => return, // a comment, `event`, `id`, `retry`, or a field nobody defined
+        };
+        if let Some(data) = &mut self.data {
+            self.truncated |= append(data, b"\n", self.limit);
+        }
+        self.truncated |= append(self.data.get_or_insert_default(), value, self.limit);
+    }
+
+    /// Ends the event at hand. Without data there is none, and its bytes count for the next.
+    fn dispatch(&mut self, each: &mut impl FnMut(Event<'_>)) {
+        let truncated = std::mem::take(&mut self.truncated);
+        if let Some(data) = self.data.take() {
+            each(Event { data: &data, truncated, len: std::mem::take(&mut self.len) });
+            self.line.shrink_to(KEEP);
+        }
+    }
+}
+
+/// Memory for lines held on to between events, so that one long event does not cost its size for as
+/// long as the stream lives.
+const KEEP: usize = 64 * 1024;
+
+/// Appends what fits below `limit` and says whether anything did not.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8], limit: usize) -> bool {
+    let room = limit.saturating_sub(buffer.len());
+    buffer.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    bytes.len() > room
+}
+
+#[cfg(test)]
+mod tests;

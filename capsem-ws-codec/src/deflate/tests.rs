@@ -1,0 +1,187 @@
+//! Inflating against zlib, over everything the extension allows.
+
+use super::*;
+use flate2::{Compress, Compression, FlushCompress};
+
+/// Text that matches itself at every distance up to more than a window.
+fn text(len: usize, seed: usize) -> Vec<u8> {
+    let mut state = seed as u64 * 2 + 1;
+    let mut words = Vec::new();
+    while words.len() < len {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        words.extend_from_slice(format!("{{\"delta\":{}}},", state >> 50).as_bytes());
+    }
+    words.truncate(len);
+    words
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    context: Context,
+    bits: u8,
+    /// How many messages at a time end in a final block; 0 for none.
+    finals: usize,
+    piece: usize,
+}
+
+fn deflate(deflater: &mut Compress, plain: &[u8], end: FlushCompress) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(plain.len() + 1024);
+    deflater.compress_vec(plain, &mut wire, end).expect("deflates");
+    wire
+}
+
+#[track_caller]
+fn check(case: Case) {
+    let mut deflater = Compress::new_with_window_bits(Compression::new(6), false, case.bits);
+    let mut inflater = Inflater::new(case.context).expect("the feature is on");
+    for (at, len) in [20_000, 0, 100, 40_000, 1, 5000, 0, 3000].into_iter().enumerate() {
+        let plain = text(len, at % 3);
+        let last = case.finals > 0 && at % case.finals == 0;
+        let mut wire = if last {
+            let mut wire = deflate(&mut deflater, &plain, FlushCompress::Finish);
+            wire.push(0);
+            wire
+        } else {
+            let mut wire = deflate(&mut deflater, &plain, FlushCompress::Sync);
+            wire.truncate(wire.len().saturating_sub(TAIL.len()));
+            wire
+        };
+        if wire.is_empty() {
+            wire.push(0);
+        }
+        if last || case.context == Context::Fresh {
+            deflater.reset();
+        }
+        let mut read = Vec::new();
+        for piece in wire.chunks(case.piece) {
+            let pushed = inflater.push(piece, |chunk| {
+                read.extend_from_slice(chunk);
+                Ok(())
+            });
+            assert_eq!(pushed, Ok(()), "message {at} of {case:?}");
+        }
+        assert_eq!(inflater.end(), Ok(()), "message {at} of {case:?}");
+        assert!(read == plain, "message {at} of {case:?}");
+    }
+}
+
+#[test]
+fn reads_what_zlib_writes() {
+    for context in [Context::Takeover, Context::Fresh] {
+        for bits in [9, 10, 15] {
+            for finals in [0, 1, 3] {
+                for piece in [13, 4096, usize::MAX] {
+                    check(Case { context, bits, finals, piece });
+                }
+            }
+        }
+    }
+}
+
+/// All that a message's pieces inflate to, or the error.
+fn inflate(inflater: &mut Inflater, wire: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut read = Vec::new();
+    inflater.push(wire, |chunk| {
+        read.extend_from_slice(chunk);
+        Ok(())
+    })?;
+    inflater.end().map(|()| read)
+}
+
+/// A sender may go on after a final block with references to what was before it.
+#[test]
+fn the_window_outlives_a_final_block() {
+    for before in [5, 100, 32_767, 32_768, 32_769, 200_000] {
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        let plain = text(before, 1);
+        let mut deflater = Compress::new(Compression::new(6), false);
+        let mut wire = deflate(&mut deflater, &plain, FlushCompress::Finish);
+        // A second stream that begins with the first one's text as its dictionary.
+        deflater.reset();
+        // A little less than a window, as zlib refers no further back.
+        let window = &plain[before.saturating_sub(32_000)..];
+        deflater.set_dictionary(window).expect("a fresh stream takes a dictionary");
+        let rest = deflate(&mut deflater, window, FlushCompress::Sync);
+        assert!(rest.len() < window.len().div_ceil(8) + 16, "the rest refers to the window");
+        wire.extend_from_slice(&rest[..rest.len() - TAIL.len()]);
+
+        let read = inflate(&mut inflater, &wire).expect("inflates");
+        assert!(read == [&plain[..], window].concat(), "{before} bytes before");
+
+        // And across a message that ends in a final block.
+        let again = Inflater::new(Context::Takeover);
+        let mut inflater = again.expect("the feature is on");
+        let first = wire.len() - (rest.len() - TAIL.len());
+        assert!(inflate(&mut inflater, &wire[..first]) == Ok(plain.clone()));
+        assert!(inflate(&mut inflater, &wire[first..]) == Ok(window.to_vec()));
+    }
+}
+
+/// One match of three bytes at the distance of 32768, the longest there is.
+const FARTHEST: &[u8] = b"\x02\xde\xff\x0f\x00";
+
+#[test]
+fn the_whole_window_outlives_a_final_block() {
+    let plain = text(40_000, 2);
+    for end in [FlushCompress::Finish, FlushCompress::Sync] {
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        let mut wire = deflate(&mut Compress::new(Compression::new(6), false), &plain, end);
+        if end == FlushCompress::Sync {
+            wire.truncate(wire.len() - TAIL.len());
+        }
+        assert!(inflate(&mut inflater, &wire).as_deref() == Ok(&plain));
+        let far = plain.len() - WINDOW;
+        assert_eq!(inflate(&mut inflater, FARTHEST).as_deref(), Ok(&plain[far..far + 3]));
+    }
+}
+
+#[test]
+fn examples_of_the_rfc() {
+    #[track_caller]
+    fn check(wire: &[u8], expected: Result<&[u8], Error>) {
+        let mut inflater = Inflater::new(Context::Fresh).expect("the feature is on");
+        assert_eq!(inflate(&mut inflater, wire).as_deref(), expected.as_ref().map(|read| *read));
+    }
+    // Sections 7.2.3.1 to 7.2.3.6.
+    check(b"\xf2\x48\xcd\xc9\xc9\x07\x00", Ok(b"Hello"));
+    check(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", Ok(b"Hello"));
+    check(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", Ok(b"Hello"));
+    check(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", Ok(b"Hello"));
+    check(b"\x00", Ok(b""));
+    // A final block without the empty one after it.
+    check(b"\xf3\x48\xcd\xc9\xc9\x07\x00", Ok(b"Hello"));
+    // A final block whose tail was taken off.
+    check(b"\x01", Ok(b""));
+    // Not a message at all, cut off, block type 3, a reference to nothing, lengths that differ.
+    check(b"", Err(Error::InflateUnfinished));
+    check(b"\xf2\x48\xcd", Err(Error::InflateUnfinished));
+    check(b"\x06", Err(Error::Inflate));
+    check(b"\xf2\x00\x11\x00\x00", Err(Error::Inflate));
+    check(b"\x00\x05\x00\xfa\xfe\x48", Err(Error::Inflate));
+}
+
+#[test]
+fn final_blocks_are_counted() {
+    let finals = |count: u32| {
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        let wire = [&b"\x03\x00".repeat(count as usize)[..], b"\x00"].concat();
+        inflate(&mut inflater, &wire)
+    };
+    assert_eq!(finals(FINALS), Ok(Vec::new()));
+    assert_eq!(finals(FINALS + 1), Err(Error::InflateFinals { limit: FINALS }));
+}
+
+#[test]
+fn a_bomb_stops_within_one_chunk() {
+    let mut deflater = Compress::new(Compression::best(), false);
+    let wire = deflate(&mut deflater, &vec![0; 50_000_000], FlushCompress::Sync);
+    let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+    let (limit, mut made) = (100_000, 0);
+    let error = Error::InflateLimit { limit: limit as u64 };
+    let stopped = inflater.push(&wire, |chunk| {
+        made += chunk.len();
+        if made > limit { Err(error) } else { Ok(()) }
+    });
+    assert_eq!(stopped, Err(error));
+    assert!(made <= limit + ROOM, "{made}");
+}

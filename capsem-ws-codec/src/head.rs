@@ -1,0 +1,224 @@
+//! The head of a frame: parse with every check, and encode (RFC 6455 section 5.2).
+//!
+//! Refuses to know what came before the frame; order is `sequence`'s.
+
+use crate::{Error, Opcode, Role};
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV: u8 = 0x70;
+const MASKED: u8 = 0x80;
+/// In place of a length: 16 bits of it follow.
+const LONG_16: u8 = 0x7E;
+/// In place of a length: 64 bits of it follow.
+const LONG_64: u8 = 0x7F;
+/// The longest payload a control frame may have.
+pub(crate) const MAX_CONTROL: usize = 125;
+
+/// Whether permessage-deflate was agreed on, so that RSV1 has a meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// No extension: every reserved bit must be zero.
+    Off,
+    /// RSV1 on the first frame of a message says that the message is compressed.
+    PerMessage,
+}
+
+/// The first bytes of a frame, decoded.
+///
+/// ```
+/// use capsem_ws_codec::{Compression, FrameHead, Opcode, Role};
+///
+/// let wire = [0x82, 0x7e, 0x01, 0x00];
+/// let parsed = FrameHead::parse(&wire, Role::Server, Compression::Off)?;
+/// let (head, used) = parsed.expect("all four bytes are there");
+/// assert_eq!((head.opcode, head.len, used), (Opcode::Binary, 256, 4));
+///
+/// // A reserved opcode is known after one byte.
+/// assert!(FrameHead::parse(&[0x83], Role::Server, Compression::Off).is_err());
+/// # Ok::<(), capsem_ws_codec::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Whether the frame is the last of its message.
+    pub fin: bool,
+    /// Whether the message is compressed (RFC 7692 section 6); on its first frame only.
+    pub rsv1: bool,
+    /// What the frame carries.
+    pub opcode: Opcode,
+    /// The masking key, which a client's frame has and a server's has not.
+    pub mask: Option<[u8; 4]>,
+    /// The payload's length in bytes, below 2^63.
+    pub len: u64,
+}
+
+impl FrameHead {
+    /// The longest a head gets: two bytes, a 64-bit length, a key.
+    pub const MAX_WIRE_LEN: usize = 14;
+
+    /// Reads a head from the start of `input`: the head and its own length in bytes.
+    ///
+    /// `Ok(None)` asks for more bytes. A violation is reported as soon as its byte is there.
+    pub fn parse(
+        input: &[u8],
+        sender: Role,
+        compression: Compression,
+    ) -> Result<Option<(Self, usize)>, Error> {
+        scan(input, sender, compression, &Alone).map_err(|violation| violation.error)
+    }
+
+    /// The head on the wire: an array and how many of its bytes count.
+    ///
+    /// The length takes its shortest form. The receiver's limit of 2^63 is not checked.
+    #[must_use]
+    pub fn encode(&self) -> ([u8; Self::MAX_WIRE_LEN], usize) {
+        let mut wire = [0; Self::MAX_WIRE_LEN];
+        let mut used = 0;
+        let mut put = |bytes: &[u8]| {
+            for (place, byte) in wire.iter_mut().skip(used).zip(bytes) {
+                *place = *byte;
+            }
+            used += bytes.len();
+        };
+        let fin = if self.fin { FIN } else { 0 };
+        let rsv1 = if self.rsv1 { RSV1 } else { 0 };
+        let masked = if self.mask.is_some() { MASKED } else { 0 };
+        put(&[fin | rsv1 | u8::from(self.opcode)]);
+        match (u8::try_from(self.len), u16::try_from(self.len)) {
+            (Ok(len @ ..LONG_16), _) => put(&[masked | len]),
+            (_, Ok(len)) => {
+                put(&[masked | LONG_16]);
+                put(&len.to_be_bytes());
+            }
+            (_, Err(_)) => {
+                put(&[masked | LONG_64]);
+                put(&self.len.to_be_bytes());
+            }
+        }
+        if let Some(key) = self.mask {
+            put(&key);
+        }
+        (wire, used)
+    }
+}
+
+/// What a head must obey beyond its own form. Each rule is asked as soon as its bytes are there.
+pub(crate) trait Rules {
+    /// After the first byte.
+    fn first(&self, opcode: Opcode) -> Result<(), Error>;
+    /// After the length bytes.
+    fn length(&self, opcode: Opcode, len: u64) -> Result<(), Error>;
+}
+
+/// The rules of a head that is looked at alone: none.
+struct Alone;
+
+impl Rules for Alone {
+    fn first(&self, _: Opcode) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn length(&self, _: Opcode, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// An error and the index of the byte that makes it one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) error: Error,
+    pub(crate) at: usize,
+}
+
+/// Reads a head, byte for byte in wire order, so that the first violation in that order is the one
+/// reported whatever else is wrong further on.
+#[inline]
+pub(crate) fn scan(
+    input: &[u8],
+    sender: Role,
+    compression: Compression,
+    rules: &impl Rules,
+) -> Result<Option<(FrameHead, usize)>, Violation> {
+    let Some(&first) = input.first() else { return Ok(None) };
+    let opcode = check_first(first, compression)
+        .and_then(|opcode| rules.first(opcode).map(|()| opcode))
+        .map_err(|error| Violation { error, at: 0 })?;
+
+    let Some(&second) = input.get(1) else { return Ok(None) };
+    check_second(second, opcode, sender).map_err(|error| Violation { error, at: 1 })?;
+
+    let Some((len, used)) = read_length(second & !MASKED, input)? else { return Ok(None) };
+    rules.length(opcode, len).map_err(|error| Violation { error, at: used - 1 })?;
+
+    let (mask, used) = match sender {
+        Role::Server => (None, used),
+        Role::Client => match input.get(used..).and_then(<[u8]>::first_chunk) {
+            Some(key) => (Some(*key), used + 4),
+            None => return Ok(None),
+        },
+    };
+    let (fin, rsv1) = (first & FIN != 0, first & RSV1 != 0);
+    Ok(Some((FrameHead { fin, rsv1, opcode, mask, len }, used)))
+}
+
+#[inline]
+fn check_first(first: u8, compression: Compression) -> Result<Opcode, Error> {
+    let opcode = Opcode::try_from(first & 0x0F)?;
+    let allowed = match (compression, opcode) {
+        (Compression::PerMessage, Opcode::Text | Opcode::Binary) => RSV1,
+        _ => 0,
+    };
+    if first & RSV & !allowed != 0 {
+        return Err(Error::Rsv { bits: (first & RSV) >> 4, opcode });
+    }
+    if opcode.is_control() && first & FIN == 0 {
+        return Err(Error::ControlFragmented { opcode });
+    }
+    Ok(opcode)
+}
+
+#[inline]
+fn check_second(second: u8, opcode: Opcode, sender: Role) -> Result<(), Error> {
+    match (sender, second & MASKED != 0) {
+        (Role::Client, false) => return Err(Error::MaskMissing),
+        (Role::Server, true) => return Err(Error::MaskUnexpected),
+        (Role::Client, true) | (Role::Server, false) => {}
+    }
+    let len = second & !MASKED;
+    if opcode.is_control() && usize::from(len) > MAX_CONTROL {
+        return Err(Error::ControlLength { opcode });
+    }
+    if opcode == Opcode::Close && len == 1 {
+        return Err(Error::CloseLength);
+    }
+    Ok(())
+}
+
+/// The payload's length and how many bytes of the head end with it.
+#[inline]
+fn read_length(short: u8, input: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+    let long = input.get(2..).unwrap_or_default();
+    let (len, used, least) = match short {
+        LONG_16 => match long.first_chunk() {
+            Some(bytes) => (u64::from(u16::from_be_bytes(*bytes)), 4, u64::from(LONG_16)),
+            None => return Ok(None),
+        },
+        LONG_64 => {
+            if long.first().is_some_and(|byte| byte & 0x80 != 0) {
+                return Err(Violation { error: Error::LengthHighBit, at: 2 });
+            }
+            match long.first_chunk() {
+                Some(bytes) => (u64::from_be_bytes(*bytes), 10, 1 << 16),
+                None => return Ok(None),
+            }
+        }
+        len => (u64::from(len), 2, 0),
+    };
+    if len < least {
+        return Err(Violation { error: Error::LengthNotMinimal { len }, at: used - 1 });
+    }
+    Ok(Some((len, used)))
+}
+
+#[cfg(test)]
+mod tests;

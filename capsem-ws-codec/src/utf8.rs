@@ -1,0 +1,91 @@
+//! UTF-8 checked piece by piece, with no copy and no heap. Refuses to know where messages end.
+
+/// A check of one text that comes in pieces.
+///
+/// Rejects what RFC 3629 does: overlong forms, surrogates, and anything above U+10FFFF.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Utf8 {
+    /// Continuation bytes the character under way still needs.
+    missing: u8,
+    /// What the next of them may be.
+    low: u8,
+    high: u8,
+}
+
+impl Utf8 {
+    /// Takes the next piece. Fails with the index in `bytes` of the first one that cannot stand
+    /// where it stands.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        let mut at = 0;
+        while self.missing > 0 {
+            let Some(&byte) = bytes.get(at) else { return Ok(()) };
+            self.step(byte).map_err(|()| at)?;
+            at += 1;
+        }
+        let Some(rest) = bytes.get(at..) else { return Ok(()) };
+        let (whole, tail) = rest.split_at(rest.len() - cut_off(rest));
+        if simdutf8::basic::from_utf8(whole).is_err() {
+            return Err(at + first_bad(whole));
+        }
+        at += whole.len();
+        for (index, &byte) in tail.iter().enumerate() {
+            self.step(byte).map_err(|()| at + index)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the text may end here: not inside a character.
+    pub(crate) fn is_complete(self) -> bool {
+        self.missing == 0
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), ()> {
+        if self.missing > 0 {
+            if !(self.low..=self.high).contains(&byte) {
+                return Err(());
+            }
+            *self = Self { missing: self.missing - 1, low: 0x80, high: 0xBF };
+            return Ok(());
+        }
+        let (missing, low, high) = match byte {
+            0x00..=0x7F => (0, 0, 0),
+            0xC2..=0xDF => (1, 0x80, 0xBF),
+            0xE0 => (2, 0xA0, 0xBF), // below is overlong
+            0xE1..=0xEC | 0xEE..=0xEF => (2, 0x80, 0xBF),
+            0xED => (2, 0x80, 0x9F), // above is a surrogate
+            0xF0 => (3, 0x90, 0xBF), // below is overlong
+            0xF1..=0xF3 => (3, 0x80, 0xBF),
+            0xF4 => (3, 0x80, 0x8F), // above is past U+10FFFF
+            _ => return Err(()),
+        };
+        *self = Self { missing, low, high };
+        Ok(())
+    }
+}
+
+/// How many bytes at the end begin a character that is not all there.
+fn cut_off(bytes: &[u8]) -> usize {
+    for (back, &byte) in bytes.iter().rev().take(3).enumerate() {
+        let needs = match byte {
+            0x80..=0xBF => continue,
+            0xC0..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0.. => 4,
+            0x00..=0x7F => 1,
+        };
+        return if needs > back + 1 { back + 1 } else { 0 };
+    }
+    0
+}
+
+/// The first bad byte of what is known to be bad: past the end, if what ends inside a character is
+/// followed by the start of another.
+fn first_bad(bytes: &[u8]) -> usize {
+    let good = simdutf8::compat::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+    let mut utf8 = Utf8::default();
+    let bad = bytes.iter().skip(good).position(|&byte| utf8.step(byte).is_err());
+    bad.map_or(bytes.len(), |bad| good + bad)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The check against `str::from_utf8`, over every cut.
+
+use super::*;
+
+/// `Err` is the first bad byte; `Ok` says whether the text is complete.
+fn by_library(text: &[u8]) -> Result<bool, usize> {
+    for end in 0..=text.len() {
+        if let Err(error) = str::from_utf8(&text[..end])
+            && error.error_len().is_some()
+        {
+            return Err(end - 1);
+        }
+    }
+    Ok(str::from_utf8(text).is_ok())
+}
+
+fn by_pieces(pieces: &[&[u8]]) -> Result<bool, usize> {
+    let mut utf8 = Utf8::default();
+    let mut before = 0;
+    for piece in pieces {
+        utf8.push(piece).map_err(|at| before + at)?;
+        before += piece.len();
+    }
+    Ok(utf8.is_complete())
+}
+
+#[track_caller]
+fn check(text: &[u8]) {
+    let expected = by_library(text);
+    assert_eq!(by_pieces(&[text]), expected, "{text:x?} whole");
+    for cut in 0..=text.len() {
+        let (a, b) = text.split_at(cut);
+        assert_eq!(by_pieces(&[a, b]), expected, "{text:x?} cut at {cut}");
+    }
+    let bytes: Vec<&[u8]> = text.chunks(1).collect();
+    assert_eq!(by_pieces(&bytes), expected, "{text:x?} byte by byte");
+}
+
+#[test]
+fn texts() {
+    for text in [
+        &b""[..],
+        b"ascii",
+        "κόσμε".as_bytes(),
+        "\u{10FFFF}\u{10000}\u{FFFF}\u{800}\u{7FF}\u{80}\u{7F}\0".as_bytes(),
+        b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited",
+        b"\xc0\x80",
+        b"\xc1\xbf",
+        b"\xe0\x9f\xbf",
+        b"\xe0\xa0\x80",
+        b"\xed\x9f\xbf",
+        b"\xed\xa0\x80",
+        b"\xee\x80\x80",
+        b"\xf0\x8f\xbf\xbf",
+        b"\xf0\x90\x80\x80",
+        b"\xf4\x8f\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xf5\x80\x80\x80",
+        b"\xff",
+        b"\x80",
+        b"a\xe2\x82",
+        b"a\xf0\x9f\x92",
+        b"a\xf0\x28\x8c\x28",
+    ] {
+        check(text);
+    }
+}
+
+/// Every pair of bytes where it matters: after nothing, and inside longer characters.
+#[test]
+fn all_pairs() {
+    for first in 0x7F..=0xFFu8 {
+        for second in 0..=0xFFu8 {
+            check(&[first, second]);
+            check(&[b'a', first, second, 0x80, 0x80]);
+        }
+    }
+}
+
+/// Longer than the library's fast path takes to begin with.
+#[test]
+fn a_bad_byte_anywhere_in_a_long_text() {
+    let good = "aé€😀".repeat(20);
+    let text = good.as_bytes();
+    assert_eq!(by_pieces(&[text]), Ok(true));
+    for at in 0..text.len() {
+        let mut bad = text.to_vec();
+        bad[at] = 0xFF;
+        assert_eq!(by_pieces(&[&bad]), by_library(&bad), "0xff at {at}");
+        assert_eq!(by_pieces(&[&text[..at]]), by_library(&text[..at]), "cut off at {at}");
+    }
+}

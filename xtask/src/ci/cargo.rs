@@ -1,0 +1,57 @@
+//! The steps that are one or two cargo commands.
+
+use anyhow::Result;
+
+use crate::{paths, process};
+
+/// `cargo fmt --check`, the fuzz workspace too.
+pub(super) fn fmt() -> Result<String> {
+    process::run(paths::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(paths::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    Ok("formatted".into())
+}
+
+/// Clippy over every target: with all features, and with the sets a host may choose.
+pub(super) fn clippy() -> Result<String> {
+    let sets: [&[&str]; 4] = [
+        &["--workspace", "--all-features"],
+        &["--package", "capsem-ws-codec", "--no-default-features"],
+        &["--package", "capsem-telemetry", "--no-default-features"],
+        &["--package", "capsem-mitm", "--no-default-features"],
+    ];
+    for set in sets {
+        let mut clippy = paths::cargo();
+        clippy.args(["clippy", "--quiet", "--locked"]).args(set);
+        if set.contains(&"--workspace") {
+            clippy.arg("--all-targets");
+        }
+        process::run(clippy.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(format!("no warning in {} feature sets", sets.len()))
+}
+
+/// `cargo doc` of our own crates.
+pub(super) fn docs() -> Result<String> {
+    let mut doc = paths::cargo();
+    doc.args(["doc", "--quiet", "--locked", "--workspace", "--no-deps", "--all-features"]);
+    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok("no warning".into())
+}
+
+/// `cargo test`, doc examples too.
+pub(super) fn test() -> Result<String> {
+    let mut test = paths::cargo();
+    test.args(["test", "--locked", "--workspace", "--all-features"]);
+    let output = process::read(&mut test)?;
+    let count = |word: &str| -> u64 {
+        let results = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+        results.filter_map(|line| count_of(line, word)).sum()
+    };
+    Ok(format!("{} tests passed, {} ignored", count("passed"), count("ignored")))
+}
+
+/// The number before `word` in `ok. 12 passed; 0 failed; ...`.
+fn count_of(line: &str, word: &str) -> Option<u64> {
+    let (before, _) = line.split_once(&format!(" {word}"))?;
+    before.rsplit(' ').next()?.parse().ok()
+}

@@ -1,0 +1,157 @@
+//! `tidy`: what neither the compiler nor clippy looks at.
+//!
+//! Every finding is one line, `FILE:LINE: what is wrong`. Refuses to mend anything.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::CommandFactory;
+use serde_json::Value;
+
+use crate::{paths, process};
+
+/// Lines a source file may have, its tests apart.
+const LINES: usize = 500;
+
+/// What no Rust file may hold. Written in two halves, so that this file passes.
+const UNFINISHED: [(&str, &str); 6] = [
+    (concat!("#[ign", "ore"), "an ignored test"),
+    (concat!("todo", "!("), "unfinished code"),
+    (concat!("unimplemented", "!("), "unfinished code"),
+    (concat!("dbg", "!("), "a debugging aid"),
+    (concat!("FIX", "ME"), "a note to self"),
+    (concat!("TO", "DO"), "a note to self"),
+];
+
+/// Folders of one machine, which no file may name.
+const MACHINE: [&str; 4] =
+    [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/"), concat!("/wo", "rk/")];
+
+/// Checks every file git knows or would add.
+pub(super) fn check() -> Result<String> {
+    let mut findings = Vec::new();
+    let listed = process::read(Command::new("git").current_dir(paths::root()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
+    let files: BTreeSet<&str> = listed.lines().collect();
+    let mut checked = 0;
+    for name in files {
+        // Binary seeds are not text; a file that was deleted is still listed.
+        if let Ok(text) = fs::read_to_string(paths::root().join(name)) {
+            checked += 1;
+            file(name, &text, &mut findings);
+        }
+    }
+    readme(&mut findings);
+    manifests(&mut findings)?;
+    if findings.is_empty() {
+        return Ok(format!("{checked} files in order"));
+    }
+    for finding in &findings {
+        println!("{finding}");
+    }
+    bail!("{} findings", findings.len())
+}
+
+fn file(name: &str, text: &str, findings: &mut Vec<String>) {
+    text_file(name, text, findings);
+    if Path::new(name).extension().is_some_and(|kind| kind == "rs") {
+        rust_file(name, text, findings);
+    }
+}
+
+fn text_file(name: &str, text: &str, findings: &mut Vec<String>) {
+    if name.starts_with("fuzz/corpus/") || name.contains("/testdata/") {
+        return; // seeds and transcripts are what they are
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.ends_with([' ', '\t']) {
+            findings.push(format!("{name}:{number}: trailing space"));
+        }
+        if let Some(folder) = MACHINE.iter().find(|folder| names(line, folder)) {
+            findings.push(format!("{name}:{number}: a folder of one machine, {folder}"));
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        findings.push(format!("{name}: no newline at the end"));
+    }
+}
+
+/// Whether `line` holds `folder` as the beginning of a path.
+fn names(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|letter| !letter.is_alphanumeric() && !"-_.}*/".contains(letter))
+    })
+}
+
+fn rust_file(name: &str, text: &str, findings: &mut Vec<String>) {
+    if !text.starts_with("//!") {
+        findings.push(format!("{name}:1: no `//!` that says what the file is"));
+    }
+    let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+    let lines = text.lines().count();
+    if lines > LINES && !is_test {
+        findings.push(format!("{name}: {lines} lines, {LINES} are allowed"));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        for (words, what) in UNFINISHED {
+            if line.contains(words) {
+                findings.push(format!("{name}:{number}: {what}"));
+            }
+        }
+    }
+}
+
+/// The README's commands are this program's, no more and no fewer.
+fn readme(findings: &mut Vec<String>) {
+    let text = fs::read_to_string(paths::root().join("README.md")).unwrap_or_default();
+    let named: BTreeSet<&str> = text
+        .split("cargo xtask ")
+        .skip(1)
+        .filter_map(|rest| {
+            rest.split(|letter: char| !letter.is_ascii_lowercase() && letter != '-').next()
+        })
+        .filter(|name| !name.is_empty())
+        .collect();
+    let command = crate::Arguments::command();
+    let known: BTreeSet<&str> = command
+        .get_subcommands()
+        .filter(|task| !task.is_hide_set())
+        .map(clap::Command::get_name)
+        .collect();
+    for name in known.difference(&named) {
+        findings.push(format!("README.md: does not name `cargo xtask {name}`"));
+    }
+    for name in named.difference(&known) {
+        findings.push(format!("README.md: there is no `cargo xtask {name}`"));
+    }
+}
+
+fn manifests(findings: &mut Vec<String>) -> Result<()> {
+    let listed = process::read(paths::cargo().args([
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ]))?;
+    let metadata: Value = serde_json::from_str(&listed)?;
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        for field in ["description", "license"] {
+            if package[field].as_str().is_none_or(str::is_empty) {
+                findings.push(format!("{}: no {field} in its Cargo.toml", package["name"]));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

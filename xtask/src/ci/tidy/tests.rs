@@ -1,0 +1,35 @@
+//! What tidy finds, and what it lets pass.
+
+use super::file;
+
+/// `text` as the file `name` has exactly these findings.
+#[track_caller]
+fn check(name: &str, text: &str, expected: &[&str]) {
+    let mut findings = Vec::new();
+    file(name, text, &mut findings);
+    assert_eq!(findings, expected);
+}
+
+#[test]
+fn files_are_read_line_by_line() {
+    check("a.rs", "//! Good.\n", &[]);
+    check("a.rs", "fn main() {}\n", &["a.rs:1: no `//!` that says what the file is"]);
+    check("a.md", "one \ntwo", &["a.md:1: trailing space", "a.md: no newline at the end"]);
+    check("a/testdata/a.jsonl", "{} \n", &[]);
+    let long = format!("//! Long.\n{}", "//\n".repeat(500));
+    check("a.rs", &long, &["a.rs: 501 lines, 500 are allowed"]);
+    check("a/tests.rs", &long, &[]);
+    let unfinished = concat!("//! Unfinished.\nfn f() { todo", "!() }\n");
+    check("a.rs", unfinished, &["a.rs:2: unfinished code"]);
+}
+
+#[test]
+fn folders_of_one_machine_are_found_where_a_path_begins() {
+    let folder = concat!("/ro", "ot/");
+    check(
+        "a.md",
+        &format!("see {folder}x\n"),
+        &[&format!("a.md:1: a folder of one machine, {folder}")],
+    );
+    check("a.md", &format!("see the{folder}x\n"), &[]);
+}

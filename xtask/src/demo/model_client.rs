@@ -1,0 +1,137 @@
+//! A client of the Responses API over a compressed WebSocket, for where Codex cannot be had.
+//!
+//! It finds the proxy and the CA the way any client does, by `HTTPS_PROXY` and `SSL_CERT_FILE`,
+//! and plays a whole session: warm-up, a turn with a tool call, the turn with its result.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use capsem_ws_codec::{CloseCode, Opcode, Role, handshake};
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::codex;
+use crate::socket::Socket;
+
+const HOST: &str = "api.openai.com";
+
+type Session = Socket<TokioIo<Upgraded>>;
+
+/// Runs the session and prints what the model said.
+pub(crate) fn model_client() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(session())
+}
+
+async fn session() -> Result<()> {
+    let mut socket = connect().await?;
+    let tool =
+        json!({"type": "function", "name": "exec_command", "parameters": {"type": "object"}});
+    let base =
+        json!({"type": "response.create", "model": "gpt-5.5", "store": false, "tools": [tool]});
+    let with = |previous: &Value, input: Value| {
+        let mut request = base.clone();
+        request["previous_response_id"] = previous.clone();
+        request["input"] = input;
+        request
+    };
+
+    let mut warmup = with(&Value::Null, json!([]));
+    warmup["generate"] = json!(false);
+    let ready = ask(&mut socket, &warmup).await?;
+
+    let words = json!({"type": "input_text", "text": "Please run: echo hello from a tool"});
+    let turn = with(&ready["id"], json!([{"type": "message", "role": "user", "content": [words]}]));
+    let called = ask(&mut socket, &turn).await?;
+    let call = &called["output"][0];
+    ensure!(call["type"] == "function_call", "the endpoint called no tool: {called}");
+    println!("tool call: {} {}", call["name"], call["arguments"]);
+
+    let result = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "hello from a tool"});
+    let said = ask(&mut socket, &with(&called["id"], json!([result]))).await?;
+    println!("{}", said["output"][0]["content"][0]["text"].as_str().unwrap_or_default());
+
+    socket.close(Some(CloseCode::NORMAL)).await?;
+    while socket.receive().await?.is_some() {}
+    Ok(())
+}
+
+/// Sends one `response.create` and reads to its end; returns the whole response.
+async fn ask(socket: &mut Session, request: &Value) -> Result<Value> {
+    socket.send(Opcode::Text, request.to_string().as_bytes()).await?;
+    while let Some(message) = socket.receive().await? {
+        let mut event: Value =
+            serde_json::from_slice(&message.payload).context("an event that is no JSON")?;
+        match event["type"].as_str() {
+            Some("response.completed") => return Ok(event["response"].take()),
+            Some("response.failed" | "response.incomplete" | "error") => bail!("refused: {event}"),
+            _ => {}
+        }
+    }
+    bail!("the socket ended in the middle of a response")
+}
+
+/// CONNECT, TLS, upgrade.
+async fn connect() -> Result<Session> {
+    let proxy: Uri = std::env::var("HTTPS_PROXY").context("HTTPS_PROXY is not set")?.parse()?;
+    let authority = proxy.authority().context("HTTPS_PROXY names no host")?;
+    let tcp = TcpStream::connect(authority.as_str()).await.context("the proxy does not answer")?;
+    let ask = Request::connect(format!("{HOST}:443")).header(header::HOST, format!("{HOST}:443"));
+    let (tunnel, _) = upgrade(tcp, ask.body(Empty::new())?, StatusCode::OK).await?;
+
+    let name = ServerName::try_from(HOST)?;
+    let tls = TlsConnector::from(Arc::new(trusted()?)).connect(name, tunnel).await?;
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).context("no randomness")?;
+    let mut ask = Request::new(Empty::new());
+    *ask.method_mut() = Method::GET;
+    *ask.uri_mut() = Uri::from_static("/v1/responses");
+    ask.headers_mut().insert(header::HOST, HOST.parse()?);
+    ask.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {}", codex::KEY).parse()?);
+    ask.headers_mut().extend(handshake::request_headers(key, &[], Some("permessage-deflate")));
+    let (parts, ()) = ask.map(|_: Empty<Bytes>| ()).into_parts();
+    let offer = handshake::read_request(&parts)?.context("our own request is no upgrade")?;
+    let ask = Request::from_parts(parts, Empty::new());
+    let (stream, answer) = upgrade(tls, ask, StatusCode::SWITCHING_PROTOCOLS).await?;
+    let accepted = handshake::check_response(&offer, &answer)?;
+    ensure!(accepted.deflate.is_some(), "compression was not agreed");
+    Ok(Socket::new(stream, Role::Client, accepted.deflate))
+}
+
+/// Sends one request and takes the connection over after `status`.
+async fn upgrade<S>(
+    stream: S,
+    request: Request<Empty<Bytes>>,
+    status: StatusCode,
+) -> Result<(TokioIo<Upgraded>, http::response::Parts)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection.with_upgrades());
+    let mut response = sender.send_request(request).await?;
+    ensure!(response.status() == status, "answered {}", response.status());
+    let upgraded = hyper::upgrade::on(&mut response).await?;
+    Ok((TokioIo::new(upgraded), response.into_parts().0))
+}
+
+/// Trusts `SSL_CERT_FILE` and nobody else.
+fn trusted() -> Result<ClientConfig> {
+    let file = std::env::var_os("SSL_CERT_FILE").context("SSL_CERT_FILE is not set")?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
+    }
+    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,105 @@
+//! Which request gets which answer.
+//!
+//! Refuses to know TLS and sockets; provider texts are in `openai`, `anthropic` and `google`.
+
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::log::{Entry, Transport};
+use super::server::Shared;
+use super::stream::{self, Body, Framing};
+use super::{anthropic, google, openai, sockets};
+
+/// Answers one request and logs the head of the answer.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    connection: u64,
+    shared: &Arc<Shared>,
+) -> Response<Body> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .map_or_else(String::new, |host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    let method = request.method().to_string();
+    let path = request.uri().path().to_owned();
+    let upgrade = request.headers().contains_key(header::UPGRADE);
+    let response = if upgrade {
+        sockets::open(request, connection, shared)
+    } else {
+        plain(request, connection, shared).await
+    };
+    let status = response.status().as_u16();
+    shared.log.push(Entry::Answered { connection, host, method, path, upgrade, status });
+    response
+}
+
+async fn plain(
+    request: Request<Incoming>,
+    connection: u64,
+    shared: &Arc<Shared>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if parts.method == Method::GET && path == "/v1/models" {
+        return stream::json(&openai::models());
+    }
+    if parts.method != Method::POST {
+        return problem(StatusCode::METHOD_NOT_ALLOWED, "this endpoint takes POST here");
+    }
+    let Ok(body) = body.collect().await else {
+        return problem(StatusCode::BAD_REQUEST, "the request body did not arrive");
+    };
+    let Ok(asked) = serde_json::from_slice::<Value>(&body.to_bytes()) else {
+        return problem(StatusCode::BAD_REQUEST, "the request body is not JSON");
+    };
+    let streamed = asked["stream"] == json!(true);
+    let log = shared.log.clone();
+    let (answer, framing) = match (path.as_str(), gemini(&path)) {
+        (path, None) if sockets::is_responses(path) => {
+            let transport = if streamed { Transport::Sse } else { Transport::Http };
+            let mut answer = openai::answer(&asked, shared.numbers.next(), transport, connection);
+            if !streamed {
+                let last = answer.events.pop().unwrap_or_default();
+                answer.events = vec![last["response"].clone()];
+            }
+            (answer, streamed.then_some(Framing::Named))
+        }
+        ("/v1/messages", None) if streamed => {
+            (anthropic::streamed(&asked, shared.numbers.next(), connection), Some(Framing::Named))
+        }
+        ("/v1/messages", None) => {
+            (anthropic::whole(&asked, shared.numbers.next(), connection), None)
+        }
+        (_, Some((model, "streamGenerateContent"))) => {
+            (google::streamed(model, shared.numbers.next(), connection), Some(Framing::Bare))
+        }
+        (_, Some((model, "generateContent"))) => {
+            (google::whole(model, shared.numbers.next(), connection), None)
+        }
+        _ => return problem(StatusCode::NOT_FOUND, "this endpoint has nothing here"),
+    };
+    if let Some(framing) = framing {
+        return stream::events(answer, framing, log);
+    }
+    let whole = answer.events.into_iter().next().unwrap_or_default();
+    log.push(Entry::Response(answer.truth));
+    stream::json(&whole)
+}
+
+/// `/VERSION/models/MODEL:METHOD` as its two names.
+fn gemini(path: &str) -> Option<(&str, &str)> {
+    let (version, rest) = path.strip_prefix('/')?.split_once("/models/")?;
+    rest.split_once(':').filter(|_| version.starts_with("v1"))
+}
+
+/// An error in the shape the model APIs use.
+pub(super) fn problem(status: StatusCode, message: &str) -> Response<Body> {
+    let error = json!({"error": {"type": "invalid_request_error", "message": message}});
+    let mut response = stream::json(&error);
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,62 @@
+//! Every developer task of the workspace: `cargo xtask TASK`.
+//!
+//! One module per task; this file only names them.
+
+mod accept;
+mod ci;
+mod clients;
+mod codex;
+mod demo;
+mod endpoint;
+mod namespace;
+mod paths;
+mod process;
+mod proxy;
+mod socket;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Every developer task of this workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Real clients through the built program, its ledger compared with what was really sent
+    Accept(accept::Arguments),
+    /// A real agent through the proxy, and the ledger it leaves: no key, no network
+    Demo,
+    /// Installs the pinned clients of `accept` and `demo`
+    Clients,
+    /// Runs the local model endpoint by hand, printing what it sees and sends
+    Endpoint(endpoint::Arguments),
+    #[command(flatten)]
+    Ci(ci::Step),
+    /// The client `demo` uses where Codex cannot be had
+    #[command(hide = true)]
+    ModelClient,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Accept(arguments) => accept::accept(&arguments),
+        Task::Ci(step) => ci::run(&step),
+        Task::Demo => demo::demo(),
+        Task::ModelClient => demo::model_client(),
+        Task::Clients => clients::Clients::install().map(drop),
+        Task::Endpoint(arguments) => endpoint::by_hand(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The built program, started the way a user starts it: configuration, policy, `serve` or `run`.
+//!
+//! Knows the program only by its contract: files, command line, the ready line, exit codes.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::endpoint::NAMES;
+use crate::{paths, process};
+
+/// Longer than any start or drain takes; a test run must not hang on either.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Builds the program and says where it is.
+pub(crate) fn build() -> Result<PathBuf> {
+    process::run(paths::cargo().args(["build", "--quiet", "--package", "capsem-mitm"]))?;
+    Ok(program())
+}
+
+/// Where [`build`] leaves the program.
+pub(crate) fn program() -> PathBuf {
+    paths::target().join("debug/capsem-mitm")
+}
+
+/// The files one proxy is started from, and those it writes.
+pub(crate) struct Setup {
+    folder: PathBuf,
+}
+
+impl Setup {
+    /// Writes configuration and policy into `folder`. Every name of the endpoint is pinned to
+    /// `endpoint`; only the endpoint's CA is trusted beside the platform's.
+    pub(crate) fn write(
+        folder: &Path,
+        transparent: Option<SocketAddr>,
+        endpoint: SocketAddr,
+        endpoint_ca: &str,
+        policy: &str,
+    ) -> Result<Self> {
+        let setup = Self { folder: folder.to_owned() };
+        fs::write(setup.file("endpoint-ca.pem"), endpoint_ca)?;
+        fs::write(setup.file("policy.toml"), policy)?;
+        let listen = match transparent {
+            Some(address) => format!("transparent = \"{address}\""),
+            None => "proxy = \"127.0.0.1:0\"".into(),
+        };
+        let pins = NAMES.map(|name| format!("\"{name}:443\" = \"{endpoint}\"\n")).concat();
+        // Relative paths are relative to the configuration file.
+        let config = format!(
+            "[listen]\n{listen}\n\n[ca]\ndir = \"ca\"\n\n\
+             [upstream]\nextra_roots = [\"endpoint-ca.pem\"]\n\n[upstream.resolve]\n{pins}\n\
+             [policy]\nfile = \"policy.toml\"\n\n\
+             [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n"
+        );
+        fs::write(setup.config(), config)?;
+        Ok(setup)
+    }
+
+    /// The ledger as JSON lines.
+    pub(crate) fn jsonl(&self) -> PathBuf {
+        self.file("events.jsonl")
+    }
+
+    /// The ledger as `SQLite`.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.file("session.db")
+    }
+
+    /// `capsem-mitm run --config .. -- CLIENT`, with the client's environment and working folder.
+    pub(crate) fn run(&self, client: &Command) -> Command {
+        let mut command = Command::new(program());
+        command.arg("run").arg("--config").arg(self.config()).arg("--");
+        command.arg(client.get_program()).args(client.get_args());
+        command.env_clear();
+        for (name, value) in client.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        if let Some(folder) = client.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command
+    }
+
+    /// `capsem-mitm serve`, ready to be talked to.
+    pub(crate) async fn serve(&self) -> Result<Served> {
+        let mut command = Command::new(program());
+        command.arg("serve").arg("--config").arg(self.config());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(fs::File::create(self.file("proxy.err"))?);
+        let mut child = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start capsem-mitm")?;
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
+        tokio::time::timeout(PATIENCE, stdout.read_line(&mut line))
+            .await
+            .context("capsem-mitm did not become ready")??;
+        let Ok(ready) = serde_json::from_str::<Ready>(&line) else {
+            bail!("capsem-mitm is not ready: {}", process::last_line(&self.proxy_words()));
+        };
+        Ok(Served { child, ready })
+    }
+
+    /// What the program wrote to stderr.
+    pub(crate) fn proxy_words(&self) -> String {
+        fs::read_to_string(self.file("proxy.err")).unwrap_or_default()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.file("config.toml")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// The line a proxy prints once its listeners are bound.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ready {
+    /// The explicit listener.
+    pub(crate) proxy: Option<SocketAddr>,
+    /// The proxy's CA certificate.
+    pub(crate) ca: PathBuf,
+}
+
+/// A proxy that serves.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) ready: Ready,
+}
+
+impl Served {
+    /// Ends it by SIGINT; fails unless it drains and exits with 0.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        if let Some(id) = self.child.id() {
+            process::interrupt(id)?;
+        }
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .context("capsem-mitm did not end after SIGINT")??;
+        if !status.success() {
+            bail!("capsem-mitm ended with {status}");
+        }
+        Ok(())
+    }
+}
