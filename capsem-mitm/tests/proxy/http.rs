@@ -185,8 +185,8 @@ async fn plain_http_through_absolute_form_and_by_host() {
         let mut upstream = Upstream::plain().await;
         let rig = Rig::open(&upstream).await;
         let (address, target) = match path {
-            Path::Explicit => (rig.proxy(), "http://api.openai.com/a?b=c"),
-            Path::Transparent => (rig.transparent(), "/a?b=c"),
+            Path::Explicit => (rig.proxy, "http://api.openai.com/a?b=c"),
+            Path::Transparent => (rig.transparent, "/a?b=c"),
         };
         let mut client = Client::tcp(address).await;
         client

@@ -7,6 +7,8 @@
 mod support;
 
 mod http;
+#[cfg(feature = "cli")]
+mod program;
 mod refusals;
 mod tunnel;
 mod upgrade;

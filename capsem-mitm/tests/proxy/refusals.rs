@@ -29,7 +29,7 @@ fn run(bytes: &str, status: u16, class: &str, way: Way) {
         let rig = Rig::open(&upstream).await;
         let mut client = match way {
             Way::Tls => Client::tls(&rig, Path::Transparent, HOST).await,
-            Way::Proxy => Client::tcp(rig.proxy()).await,
+            Way::Proxy => Client::tcp(rig.proxy).await,
         };
         client.send(bytes).await;
         let answer = String::from_utf8(client.rest().await).unwrap();
@@ -146,7 +146,7 @@ async fn ports_that_are_not_open() {
     for port in [22, 25, 6379, 8443] {
         let upstream = Upstream::tls(HOST).await;
         let rig = Rig::open(&upstream).await;
-        let mut client = Client::tcp(rig.proxy()).await;
+        let mut client = Client::tcp(rig.proxy).await;
         client.send(format!("CONNECT {HOST}:{port} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n")).await;
         let answer = String::from_utf8(client.rest().await).unwrap();
         assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
@@ -162,7 +162,7 @@ async fn no_way_inside_without_a_pin() {
     for host in ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]"] {
         let upstream = Upstream::plain().await;
         let rig = Rig::open(&upstream).await;
-        let mut client = Client::tcp(rig.proxy()).await;
+        let mut client = Client::tcp(rig.proxy).await;
         client.send(format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
         let head = client.head().await;
         assert!(head.starts_with("HTTP/1.1 403"), "{host}: {head}");
@@ -176,7 +176,7 @@ async fn no_way_inside_without_a_pin() {
 async fn what_is_neither_tls_nor_http() {
     let upstream = Upstream::tls(HOST).await;
     let rig = Rig::open(&upstream).await;
-    let mut client = Client::tcp(rig.transparent()).await;
+    let mut client = Client::tcp(rig.transparent).await;
     client.send(b"\x00\x01\x02").await;
     assert_eq!(client.rest().await, b"");
     let records = rig.records(1).await;
@@ -187,7 +187,7 @@ async fn what_is_neither_tls_nor_http() {
 async fn a_connect_and_an_sni_that_disagree() {
     let upstream = Upstream::tls(HOST).await;
     let rig = Rig::open(&upstream).await;
-    let mut client = Client::tcp(rig.proxy()).await;
+    let mut client = Client::tcp(rig.proxy).await;
     client.send(format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n")).await;
     client.head().await;
     assert!(client.secure(&rig, "evil.example").await.is_err());

@@ -234,8 +234,8 @@ async fn plain_ws_through_absolute_form_and_by_host() {
         let mut upstream = Upstream::plain().await;
         let rig = Rig::open(&upstream).await;
         let (address, target) = match path {
-            Path::Explicit => (rig.proxy(), format!("http://{HOST}/v1/responses")),
-            Path::Transparent => (rig.transparent(), "/v1/responses".to_owned()),
+            Path::Explicit => (rig.proxy, format!("http://{HOST}/v1/responses")),
+            Path::Transparent => (rig.transparent, "/v1/responses".to_owned()),
         };
         let mut client = Client::tcp(address).await;
         client.send(upgrade("").replacen("/v1/responses", &target, 1)).await;
@@ -245,7 +245,11 @@ async fn plain_ws_through_absolute_form_and_by_host() {
         server.switch(&head, "").await;
         assert!(client.head().await.starts_with("HTTP/1.1 101"));
         server.send(b"\x88\x02\x03\xe8").await;
-        assert_eq!(client.rest().await, b"\x88\x02\x03\xe8");
+        assert_eq!(client.exact(4).await, b"\x88\x02\x03\xe8");
+        let answer = *b"\x88\x82\0\0\0\0\x03\xe8";
+        client.send(answer).await;
+        assert_eq!(server.exact(8).await, answer);
+        assert_eq!(client.rest().await, b"");
         drop(client);
         assert_eq!(server.rest().await, b"");
         drop(server);

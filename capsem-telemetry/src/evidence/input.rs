@@ -11,8 +11,8 @@ pub struct Settings {
     pub exchange: Id,
     /// Whose API it is, from [`attribute`](crate::attribute).
     pub attribution: Attribution,
-    /// Bytes of one body or event kept for reading; what is longer is read up to here, and the
-    /// evidence says `capture_limit`.
+    /// Bytes of one HTTP body or event kept for reading; what is longer is read up to here, and the
+    /// evidence says `capture_limit`. Messages of a WebSocket come cut by who feeds them in.
     pub capture: usize,
 }
 

@@ -26,7 +26,7 @@ fn each_kind_has_its_fields_in_full() {
         r#""conn":"000000000001","listener":"proxy","peer":"127.0.0.1:5000""#,
         concat!(
             r#""conn":"000000000001","exchange":"000000000002","transport":"websocket","#,
-            r#""method":"GET","scheme":"https","host":"api.openai.com","port":443,"#,
+            r#""method":"GET","scheme":"wss","host":"api.openai.com","port":443,"#,
             r#""path":"/v1/responses","query":null,"provider":"openai","protocol":"openai","#,
             r#""api":"responses","decision":"allowed","action":"allow","rule":"openai","#,
             r#""reason":null,"process":"codex","credential_ref":null,"#,

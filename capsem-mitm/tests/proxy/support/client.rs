@@ -1,6 +1,6 @@
 //! A client that writes raw bytes through the proxy and trusts only the proxy's CA.
 
-use super::{rig::Rig, soon, upstream::read_head};
+use super::{rig::Front, soon, upstream::read_head};
 use capsem_mitm::ws::BoxIo;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -37,11 +37,11 @@ impl Client {
     }
 
     /// TLS to `host` by either way in.
-    pub(crate) async fn tls(rig: &Rig, path: Path, host: &str) -> Self {
+    pub(crate) async fn tls(front: &Front, path: Path, host: &str) -> Self {
         let client = match path {
-            Path::Transparent => Self::tcp(rig.transparent()).await,
+            Path::Transparent => Self::tcp(front.transparent).await,
             Path::Explicit => {
-                let mut client = Self::tcp(rig.proxy()).await;
+                let mut client = Self::tcp(front.proxy).await;
                 let connect = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
                 client.send(connect).await;
                 let head = client.head().await;
@@ -49,13 +49,13 @@ impl Client {
                 client
             }
         };
-        Self { io: client.secure(rig, host).await.expect("TLS with the proxy") }
+        Self { io: client.secure(front, host).await.expect("TLS with the proxy") }
     }
 
     /// A TLS handshake on this connection.
-    pub(crate) async fn secure(self, rig: &Rig, host: &str) -> std::io::Result<BoxIo> {
+    pub(crate) async fn secure(self, front: &Front, host: &str) -> std::io::Result<BoxIo> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(rig.ca_pem.as_bytes()).unwrap()).unwrap();
+        roots.add(CertificateDer::from_pem_slice(front.ca_pem.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

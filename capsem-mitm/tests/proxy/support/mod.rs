@@ -6,7 +6,7 @@ mod upstream;
 
 pub(crate) use self::{
     client::{Client, Path},
-    rig::{HOST, Rig, only},
+    rig::{Front, HOST, Rig, check_whole, only},
     upstream::{Upstream, header},
 };
 

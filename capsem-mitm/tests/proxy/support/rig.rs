@@ -17,10 +17,15 @@ use std::{net::SocketAddr, time::Duration};
 /// The name every test's upstream goes by.
 pub(crate) const HOST: &str = "api.openai.com";
 
-pub(crate) struct Rig {
+/// What a client needs to know of a proxy.
+pub(crate) struct Front {
     pub(crate) ca_pem: String,
-    proxy: SocketAddr,
-    transparent: SocketAddr,
+    pub(crate) proxy: SocketAddr,
+    pub(crate) transparent: SocketAddr,
+}
+
+pub(crate) struct Rig {
+    front: Front,
     records: MemoryHandle,
     _writer: LedgerTask,
     _served: tokio::task::JoinHandle<()>,
@@ -66,22 +71,16 @@ impl Rig {
         let addresses = proxy.addresses();
         let served = tokio::spawn(proxy.run(std::future::pending()));
         Self {
-            ca_pem,
-            proxy: addresses.proxy.unwrap(),
-            transparent: addresses.transparent.unwrap(),
+            front: Front {
+                ca_pem,
+                proxy: addresses.proxy.unwrap(),
+                transparent: addresses.transparent.unwrap(),
+            },
             records,
             _writer: writer,
             _served: served,
             _files: files,
         }
-    }
-
-    pub(crate) fn proxy(&self) -> SocketAddr {
-        self.proxy
-    }
-
-    pub(crate) fn transparent(&self) -> SocketAddr {
-        self.transparent
     }
 
     /// Waits until `count` connections are closed, checks that the ledger is whole, and gives its
@@ -107,8 +106,16 @@ impl Rig {
     }
 }
 
+impl std::ops::Deref for Rig {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
+    }
+}
+
 /// One `closed` per `opened`, one `ended` per `decided`, no gap.
-fn check_whole(records: &[Value]) {
+pub(crate) fn check_whole(records: &[Value]) {
     for (n, record) in records.iter().enumerate() {
         assert_eq!(record["seq"], n + 1, "{record}");
         assert_eq!(record["v"], 1);

@@ -68,9 +68,9 @@ fn every_coding_gives_the_same_call() {
             encoder.flush().unwrap();
             std::mem::take(encoder.get_mut())
         };
-        let mut encoded: Vec<_> = pieces.iter().map(flushed).collect();
-        encoded.push(encoder.finish().unwrap());
-        encoded
+        let mut pieces: Vec<_> = pieces.iter().map(flushed).collect();
+        pieces.push(encoder.finish().unwrap());
+        pieces
     });
     check(Some("deflate"), Some(8), |pieces| {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());

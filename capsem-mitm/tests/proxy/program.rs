@@ -1,0 +1,163 @@
+//! The built program: `serve` from its first line to its drain, `run` around a command, and the
+//! commands that read what they leave.
+
+use crate::support::{Client, Front, HOST, Path, Upstream, check_whole, only, soon};
+use serde_json::{Value, json};
+use std::{
+    path::Path as FilePath,
+    process::{Output, Stdio},
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+const UPGRADE: &str = "GET /v1/responses?key=SECRET HTTP/1.1\r\nHost: api.openai.com\r\n\
+    Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer SECRET\r\n\r\n";
+const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
+    hosts = [\"api.openai.com\"]\n";
+
+fn program(args: &[&str], folder: &FilePath) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_capsem-mitm"));
+    command.args(args).current_dir(folder).kill_on_drop(true).env("NO_COLOR", "1");
+    command
+}
+
+async fn output(args: &[&str], folder: &FilePath) -> Output {
+    soon(&format!("{args:?}"), program(args, folder).output()).await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Writes a configuration with both listeners and both sinks.
+fn configure(folder: &FilePath, upstream: &Upstream) {
+    std::fs::write(folder.join("upstream.pem"), &upstream.ca_pem).unwrap();
+    std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
+    let config = format!(
+        "[listen]\nproxy = \"127.0.0.1:0\"\ntransparent = \"127.0.0.1:0\"\n\
+         [ca]\ndir = \"ca\"\n[upstream]\nextra_roots = [\"upstream.pem\"]\n\
+         [upstream.resolve]\n\"{HOST}:443\" = \"{}\"\n[policy]\nfile = \"policy.toml\"\n\
+         [telemetry]\nledger = \"session.db\"\njsonl = \"events.jsonl\"\n",
+        upstream.address
+    );
+    std::fs::write(folder.join("proxy.toml"), config).unwrap();
+}
+
+async fn serve(folder: &FilePath) -> (Child, Front) {
+    let mut child = program(&["serve", "--config", "proxy.toml"], folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready = soon("the first line", lines.next_line()).await.unwrap().unwrap();
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    assert_eq!(ready["kind"], "ready");
+    let address = |key: &str| ready[key].as_str().unwrap().parse().unwrap();
+    let ca_pem = std::fs::read_to_string(ready["ca"].as_str().unwrap()).unwrap();
+    let front = Front { ca_pem, proxy: address("proxy"), transparent: address("transparent") };
+    (child, front)
+}
+
+#[tokio::test]
+async fn serve_drains_and_leaves_a_whole_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let (mut child, front) = serve(folder).await;
+
+    let mut client = Client::tls(&front, Path::Transparent, HOST).await;
+    client.send(UPGRADE).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    client.head().await;
+    let created = r#"{"type":"response.create","model":"gpt-5.5","input":"hi"}"#;
+    let mut frame = vec![0x81, 0x80 | u8::try_from(created.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(created.as_bytes());
+    client.send(&frame).await;
+    assert_eq!(server.exact(frame.len()).await, frame);
+
+    // SIGTERM: both sides hear Close 1001, and the program ends well.
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(client.rest().await, b"\x88\x0a\x03\xe9draining");
+    assert_eq!(server.rest().await.len(), 16);
+    drop((client, server));
+    let status = soon("the program's end", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+
+    let lines = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    assert!(!lines.contains("SECRET"), "{lines}");
+    let records: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    check_whole(&records);
+    assert_eq!(only(&records, "decided")["rule"], "openai");
+    let call = only(&records, "model_call");
+    assert_eq!(
+        (&call["model_requested"], &call["status"]),
+        (&json!("gpt-5.5"), &json!("connection_lost"))
+    );
+
+    // Both sinks hold the same.
+    for file in ["session.db", "events.jsonl"] {
+        let read = output(&["ledger", file, "--json"], folder).await;
+        assert!(read.status.success(), "{}", text(&read.stderr));
+        let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+        assert_eq!(read["exchanges"].as_array().unwrap().len(), 1, "{read}");
+        assert_eq!(read["model_calls"][0]["call"], call["call"]);
+        let table = output(&["ledger", file], folder).await;
+        assert!(text(&table.stdout).contains("gpt-5.5"), "{}", text(&table.stdout));
+    }
+}
+
+#[tokio::test]
+async fn run_gives_the_command_a_proxy_and_ends_with_its_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let script = "test -n \"$HTTPS_PROXY\" && test \"$HTTPS_PROXY\" = \"$https_proxy\" && \
+        test -s \"$SSL_CERT_FILE\" && test -s \"$CODEX_CA_CERTIFICATE\" && exit 7";
+    let done = output(&["run", "--", "sh", "-c", script], folder).await;
+    assert_eq!(done.status.code(), Some(7), "{}", text(&done.stderr));
+    assert_eq!(text(&done.stdout), "");
+    let missing = output(&["run", "--", "no-such-command"], folder).await;
+    assert_eq!(missing.status.code(), Some(127), "{}", text(&missing.stderr));
+    assert_eq!(text(&missing.stderr).lines().count(), 1, "{}", text(&missing.stderr));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_one_line_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, flag, content, expect) in [
+        ("a.toml", "--config", "[listen]\nprxy = \"127.0.0.1:0\"\n", "a.toml:2:1: "),
+        ("b.toml", "--config", "", "b.toml:1:1: "),
+        (
+            "c.toml",
+            "--policy",
+            "version = 1\n[[rule]]\nid = \"a\"\naction = \"alow\"\n",
+            "c.toml:4:10: ",
+        ),
+        ("d.toml", "--policy", "version = 2\n", "d.toml:1:11: "),
+    ] {
+        std::fs::write(folder.join(name), content).unwrap();
+        let done = output(&["check", flag, name], folder).await;
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{name}: {said}");
+        assert!(said.starts_with(expect) && said.lines().count() == 1, "{name}: {said}");
+    }
+    std::fs::write(folder.join("good.toml"), ALLOW).unwrap();
+    let done = output(&["check", "--policy", "good.toml"], folder).await;
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    for (url, action, rule) in [
+        ("wss://api.openai.com/v1/responses", "allow", json!("openai")),
+        ("https://evil.example/", "block", json!(null)),
+    ] {
+        let done = output(&["explain", "--policy", "good.toml", url], folder).await;
+        let verdict: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!((&verdict["action"], &verdict["rule"]), (&json!(action), &rule), "{url}");
+    }
+}
