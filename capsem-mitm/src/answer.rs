@@ -6,7 +6,7 @@
 use crate::ws::Body;
 use capsem_telemetry::FaultClass;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Empty, Full};
 use std::{borrow::Cow, time::Duration};
 
 /// A request that is refused before policy is asked: what is wrong, in the record's words and in HTTP's.
@@ -104,6 +104,10 @@ pub(crate) fn closing(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-pub(crate) fn full(text: String) -> Body {
+pub(crate) fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+fn full(text: String) -> Body {
     Full::from(text).map_err(|never| match never {}).boxed_unsync()
 }

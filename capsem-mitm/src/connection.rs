@@ -42,7 +42,12 @@ pub(crate) async fn inner(
     io: BoxIo,
 ) {
     let limit = cx.limits.tls_timeout;
-    let (protocol, io) = match timeout(limit, detect(io)).await {
+    let detected = tokio::select! {
+        detected = timeout(limit, detect(io)) => detected,
+        // Nothing has begun yet.
+        () = cx.ws.drain.wait() => return,
+    };
+    let (protocol, io) = match detected {
         Ok(Ok(Some(detected))) => detected,
         // Gone without a word: there is nothing to report but `closed`.
         Ok(Ok(None) | Err(_)) => return,

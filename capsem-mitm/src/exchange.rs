@@ -98,7 +98,7 @@ fn open_tunnel(client: &Arc<Client>, intent: &Intent, on_upgrade: OnUpgrade) -> 
             connection::inner(cx, visit, Some(authority), io).await;
         }
     });
-    Response::new(answer::full(String::new()))
+    Response::new(answer::empty())
 }
 
 async fn http(

@@ -194,6 +194,13 @@ impl Exchanged {
     }
 }
 
+impl Drop for Exchanged {
+    /// The client left before there was a response.
+    fn drop(&mut self) {
+        self.finish(&Outcome::Abandoned, CloseKind::Normal);
+    }
+}
+
 /// A request body on its way upstream.
 pub(crate) struct RequestBody {
     inner: Incoming,
