@@ -113,6 +113,13 @@ impl Watch {
 /// See [`Watch::busy`].
 pub(crate) struct Busy(Arc<Watch>);
 
+impl Busy {
+    /// As [`Watch::take_violation`].
+    pub(crate) fn take_violation(&self) -> Option<Refusal> {
+        self.0.take_violation()
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::Relaxed);

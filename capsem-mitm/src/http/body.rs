@@ -41,15 +41,17 @@ struct State {
     evidence: Option<HttpEvidence>,
     to_upstream: u64,
     to_client: u64,
+    /// What broke the request body, if the client did.
+    broken_request: Option<(FaultClass, String)>,
     /// Until the response is over no idle deadline runs on the client's connection.
-    _busy: Busy,
+    busy: Busy,
 }
 
 /// How a response body came to its end.
 enum Outcome {
     Complete,
-    /// Upstream broke off.
-    Broken(FaultClass, String),
+    /// A side broke off, or broke a rule.
+    Broken(Side, FaultClass, String),
     /// The client went away, or the proxy let go.
     Abandoned,
 }
@@ -80,7 +82,8 @@ impl Exchanged {
     fn with(log: ExchangeLog, evidence: Option<HttpEvidence>, busy: Busy) -> Arc<Self> {
         let ledger = log.ledger().clone();
         let log = Some(log);
-        let state = State { log, evidence, to_upstream: 0, to_client: 0, _busy: busy };
+        let state =
+            State { log, evidence, to_upstream: 0, to_client: 0, broken_request: None, busy };
         Arc::new(Self { ledger, state: Mutex::new(state) })
     }
 
@@ -124,20 +127,35 @@ impl Exchanged {
         })
     }
 
-    /// Records that there is no response, and answers for upstream.
+    /// Records that there is no response, and answers for whoever is to blame.
     pub(crate) fn fail(&self, error: &ForwardError) -> Response<Body> {
-        let (status, class, detail) = (error.status(), error.class(), error.to_string());
-        let response = answer::error(status, "upstream_error", Some(class.as_str()), &detail);
-        let response = answer::closing(response);
+        let (response, outcome, kind) = self.blame(error);
         if let Some(log) = &self.lock().log {
             log.responded(&response, Side::Proxy, None);
         }
-        let kind = match status {
-            StatusCode::GATEWAY_TIMEOUT => CloseKind::Timeout,
-            _ => CloseKind::Error,
-        };
-        self.finish(&Outcome::Broken(class, detail), kind);
+        self.finish(&outcome, kind);
         response
+    }
+
+    fn blame(&self, error: &ForwardError) -> (Response<Body>, Outcome, CloseKind) {
+        let mut state = self.lock();
+        if let Some(violation) = state.busy.take_violation() {
+            let (class, reason) = (violation.class, violation.reason.to_string());
+            let outcome = Outcome::Broken(Side::Client, class, reason);
+            return (violation.response(), outcome, CloseKind::Error);
+        }
+        let (status, kind) = match (&state.broken_request, error.status()) {
+            (Some(_), _) => (StatusCode::BAD_REQUEST, CloseKind::Peer),
+            (None, late @ StatusCode::GATEWAY_TIMEOUT) => (late, CloseKind::Timeout),
+            (None, status) => (status, CloseKind::Error),
+        };
+        let (side, class, detail) = match state.broken_request.take() {
+            Some((class, detail)) => (Side::Client, class, detail),
+            None => (Side::Upstream, error.class(), error.to_string()),
+        };
+        let word = if side == Side::Client { "bad_request" } else { "upstream_error" };
+        let response = answer::error(status, word, Some(class.as_str()), &detail);
+        (answer::closing(response), Outcome::Broken(side, class, detail), kind)
     }
 
     fn request_data(&self, data: &Bytes) {
@@ -152,6 +170,10 @@ impl Exchanged {
         if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
             evidence.request_end(log.elapsed());
         }
+    }
+
+    fn request_broke(&self, error: &hyper::Error) {
+        self.lock().broken_request = Some((class_of(error), format!("the request body: {error}")));
     }
 
     fn response_data(&self, data: &Bytes) {
@@ -175,9 +197,9 @@ impl Exchanged {
         });
         let close = match outcome {
             Outcome::Complete => closed(CloseKind::Normal, Some(Side::Upstream), None, None),
-            Outcome::Broken(class, detail) => {
-                log.fault(Side::Upstream, *class, detail);
-                closed(broken, Some(Side::Upstream), None, Some(detail))
+            Outcome::Broken(side, class, detail) => {
+                log.fault(*side, *class, detail);
+                closed(broken, Some(*side), None, Some(detail))
             }
             Outcome::Abandoned => {
                 let reason = "the client left before the end of the response";
@@ -216,10 +238,14 @@ impl HttpBody for RequestBody {
         cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            self.exchanged.request_data(data);
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.exchanged.request_data(data);
+                }
+            }
+            Some(Err(error)) => self.exchanged.request_broke(error),
+            None => {}
         }
         if frame.is_none() || self.inner.is_end_stream() {
             self.exchanged.request_ended();
@@ -273,7 +299,7 @@ where
                 }
             }
             Some(Err(error)) => {
-                let outcome = Outcome::Broken(class_of(error), error.to_string());
+                let outcome = Outcome::Broken(Side::Upstream, class_of(error), error.to_string());
                 this.exchanged.finish(&outcome, CloseKind::Peer);
             }
             None => {}

@@ -211,6 +211,28 @@ async fn plain_http_through_absolute_form_and_by_host() {
 }
 
 #[tokio::test]
+async fn a_request_body_that_breaks_its_framing_is_the_clients_fault() {
+    let mut upstream = Upstream::tls("api.openai.com").await;
+    let rig = Rig::open(&upstream).await;
+    let mut client = Client::tls(&rig, Path::Explicit, "api.openai.com").await;
+    client
+        .send("POST /a HTTP/1.1\r\nHost: api.openai.com\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    let mut server = upstream.next().await;
+    server.head().await;
+    client.send("3\r\nabc\r\nxyz\r\n").await;
+    let answer = String::from_utf8(client.rest().await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(!server.rest().await.ends_with(b"0\r\n\r\n"), "the body looks whole upstream");
+    drop(client);
+    let records = rig.records(1).await;
+    let fault = only(&records, "fault");
+    assert_eq!((&fault["side"], &fault["class"]), (&json!("client"), &json!("framing")));
+    let close = &only(&records, "ended")["close"];
+    assert_eq!((&close["kind"], &close["by"]), (&json!("error"), &json!("client")));
+}
+
+#[tokio::test]
 async fn a_response_cut_short_is_recorded_as_that() {
     let mut upstream = Upstream::tls("api.openai.com").await;
     let rig = Rig::open(&upstream).await;
