@@ -158,7 +158,9 @@ impl Stream {
     /// Ends a message: between blocks `tail` is taken whole and makes nothing.
     fn end(&mut self, tail: &[u8]) -> Result<(), Error> {
         self.finals = 0;
-        let begun = std::mem::take(&mut self.begun);
+        if !std::mem::take(&mut self.begun) {
+            return Err(Error::InflateUnfinished);
+        }
         if self.ended {
             // A final block may be the last byte of a message; there is nothing to complete then.
             return Ok(());
@@ -167,7 +169,7 @@ impl Stream {
         // The message itself may end in the header of a final block, which the tail completes.
         let whole = used == tail.len() || (self.ended && used == TAIL.len());
         let ended = self.ended || tail == TAIL;
-        if begun && result.is_ok() && whole && made == 0 && ended {
+        if result.is_ok() && whole && made == 0 && ended {
             Ok(())
         } else {
             Err(Error::InflateUnfinished)

@@ -11,7 +11,8 @@ use crate::{
 
 /// Bytes of payload buffer kept after a message that needed more.
 const KEPT: usize = 64 * 1024;
-/// Bytes unmasked at once where they are not kept: a first-level cache's share.
+/// Bytes unmasked at once where they are not kept: a first-level cache's share, and a multiple of
+/// the key's length, so that a key needs no turning between them.
 const SCRATCH: usize = 4096;
 
 /// What one direction says.
@@ -237,13 +238,12 @@ fn inflate(
     assembly: &mut Assembly,
     unmasked: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let Some(mut mask) = payload.mask else {
+    let Some(mask) = payload.mask else {
         return inflater.push(payload.wire, |chunk| assembly.inflated(chunk));
     };
     for wire in payload.wire.chunks(SCRATCH) {
         unmasked.clear();
         mask.append(wire, unmasked);
-        mask = mask.after(wire.len() as u64);
         inflater.push(unmasked, |chunk| assembly.inflated(chunk))?;
     }
     Ok(())
@@ -282,7 +282,6 @@ impl Assembly {
             self.compressed = head.rsv1;
             self.payload.clear();
             self.payload.shrink_to(KEPT);
-            self.utf8 = Utf8::default();
             (self.len, self.wire_len, self.fragments) = (0, 0, 0);
         }
         self.fragments = self.fragments.saturating_add(1);
@@ -307,15 +306,14 @@ impl Assembly {
     }
 
     /// Checks text that is not kept.
-    fn pass_by(&mut self, wire: &[u8], mut mask: Option<Mask>) -> Result<(), (Error, usize)> {
+    fn pass_by(&mut self, wire: &[u8], mask: Option<Mask>) -> Result<(), (Error, usize)> {
         let mut scratch = [0; SCRATCH];
         let mut done = 0;
         for wire in wire.chunks(SCRATCH) {
             let Some(copy) = scratch.get_mut(..wire.len()) else { break };
             copy.copy_from_slice(wire);
-            if let Some(mask) = &mut mask {
+            if let Some(mask) = mask {
                 mask.apply(copy);
-                *mask = mask.after(wire.len() as u64);
             }
             check_text(self.opcode, &mut self.utf8, copy, self.len)
                 .map_err(|(error, good)| (error, done + good))?;

@@ -161,6 +161,55 @@ fn examples_of_the_rfc() {
 }
 
 #[test]
+fn a_fresh_message_has_no_window_even_after_a_final_block() {
+    let refers = b"\x03\x00\xf2\x00\x11\x00\x00";
+    for (context, expected) in
+        [(Context::Takeover, Ok(b"Hello".to_vec())), (Context::Fresh, Err(Error::Inflate))]
+    {
+        let mut inflater = Inflater::new(context).expect("the feature is on");
+        let hello = inflate(&mut inflater, b"\xf2\x48\xcd\xc9\xc9\x07\x00");
+        assert_eq!(hello, Ok(b"Hello".to_vec()));
+        assert_eq!(inflate(&mut inflater, refers), expected, "{context:?}");
+    }
+}
+
+/// A message without a byte is not an empty one, not even right after a final block.
+#[test]
+fn a_message_of_no_bytes() {
+    for context in [Context::Takeover, Context::Fresh] {
+        for before in [&b"\x00"[..], b"\x01", b"\x03\x00"] {
+            let mut inflater = Inflater::new(context).expect("the feature is on");
+            assert_eq!(inflate(&mut inflater, before), Ok(Vec::new()));
+            let none = inflate(&mut inflater, b"");
+            assert_eq!(none, Err(Error::InflateUnfinished), "{context:?} after {before:x?}");
+        }
+    }
+}
+
+/// With takeover as well, what the tail would still add shows that a message was cut off.
+#[test]
+fn a_message_cut_off_inside_a_stored_block() {
+    for context in [Context::Takeover, Context::Fresh] {
+        let mut inflater = Inflater::new(context).expect("the feature is on");
+        let cut_off = inflate(&mut inflater, b"\x00\x05\x00\xfa\xff\x48");
+        assert_eq!(cut_off, Err(Error::InflateUnfinished), "{context:?}");
+    }
+}
+
+/// The buffer fills up inside a long match, at every place in it.
+#[test]
+fn output_held_back_comes_out() {
+    for len in ROOM..ROOM + 300 {
+        let plain = vec![0; len];
+        let mut wire =
+            deflate(&mut Compress::new(Compression::best(), false), &plain, FlushCompress::Sync);
+        wire.truncate(wire.len() - TAIL.len());
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        assert!(inflate(&mut inflater, &wire) == Ok(plain), "{len}");
+    }
+}
+
+#[test]
 fn final_blocks_are_counted() {
     let finals = |count: u32| {
         let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
@@ -169,12 +218,18 @@ fn final_blocks_are_counted() {
     };
     assert_eq!(finals(FINALS), Ok(Vec::new()));
     assert_eq!(finals(FINALS + 1), Err(Error::InflateFinals { limit: FINALS }));
+
+    // Message by message, not over the connection.
+    let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+    for _ in 0..=FINALS {
+        assert_eq!(inflate(&mut inflater, b"\x03\x00\x00"), Ok(Vec::new()));
+    }
 }
 
 #[test]
 fn a_bomb_stops_within_one_chunk() {
     let mut deflater = Compress::new(Compression::best(), false);
-    let wire = deflate(&mut deflater, &vec![0; 50_000_000], FlushCompress::Sync);
+    let wire = deflate(&mut deflater, &vec![0; 4_000_000], FlushCompress::Sync);
     let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
     let (limit, mut made) = (100_000, 0);
     let error = Error::InflateLimit { limit: limit as u64 };

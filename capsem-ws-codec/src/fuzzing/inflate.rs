@@ -33,17 +33,17 @@ fn raw(context: Context, messages: &[&[u8]], cut: u8) {
 fn round_trip(context: Context, messages: &[&[u8]], setup: u8, cut: u8) {
     let bits = 9 + setup % 7;
     let mut deflater = Compress::new_with_window_bits(Compression::new(6), false, bits);
-    let mut deflated = Vec::new();
+    let mut wires = Vec::new();
     for message in messages {
         // A final block ends the deflater's stream: what follows cannot refer to it.
         let last = setup & 4 != 0 && message.len() % 3 == 0;
-        deflated.push(deflate(&mut deflater, message, last));
+        wires.push(deflate(&mut deflater, message, last));
         if last || context == Context::Fresh {
             deflater.reset();
         }
     }
-    let deflated: Vec<&[u8]> = deflated.iter().map(Vec::as_slice).collect();
-    let (plain, error) = read(context, &deflated, usize::from(cut) + 1);
+    let wires: Vec<&[u8]> = wires.iter().map(Vec::as_slice).collect();
+    let (plain, error) = read(context, &wires, usize::from(cut) + 1);
     assert_eq!(error, None);
     assert_eq!(plain, messages);
 }

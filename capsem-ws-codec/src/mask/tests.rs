@@ -11,7 +11,8 @@ fn by_formula(data: &[u8], phase: usize) -> Vec<u8> {
 #[test]
 fn every_length_and_phase() {
     for len in (0..=100).chain([BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5]) {
-        let data: Vec<u8> = (0..len).map(|at| (at * 7 % 256) as u8).collect();
+        let data: Vec<u8> =
+            (0..=255u8).map(|byte| byte.wrapping_mul(7)).cycle().take(len).collect();
         for phase in 0..6 {
             let mask = Mask::new(KEY, phase as u64);
             let expected = by_formula(&data, phase);

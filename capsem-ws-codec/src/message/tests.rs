@@ -245,13 +245,14 @@ fn check_deflate(
 ) {
     for (role, wire) in wires(frames) {
         let reader = || Reader::new(role, Some(deflate), limits);
-        let whole = read_cut(reader(), &wire, || usize::MAX).coarse();
-        let naive = naive::read(role, Some(deflate), limits, &wire).map(Transcript::coarse);
-        assert_eq!(Some(&whole), naive.as_ref(), "the naive reader");
+        let whole = read_cut(reader(), &wire, || usize::MAX);
+        if let Some(naive) = naive::read(role, Some(deflate), limits, &wire) {
+            whole.assert_same(&naive, Some(deflate));
+        }
         for cut in 1..wire.len().min(600) {
             let mut pieces = [cut].into_iter();
             let cut_up = read_cut(reader(), &wire, || pieces.next().unwrap_or(1));
-            assert_eq!(cut_up.coarse(), whole, "cut at {cut}, then byte by byte");
+            whole.assert_same(&cut_up, Some(deflate));
         }
         match expected {
             Err(error) => assert_eq!(whole.error, Some(error), "{role:?}"),
@@ -292,7 +293,7 @@ fn compressed_messages() {
 #[test]
 fn inflated_limits_are_exact() {
     let hello = [(true, true, Text, HELLO)];
-    let limits = |inflate, message| Limits { inflate, message, ..Limits::default() };
+    let limits = |inflate, message| Limits { message, inflate, ..Limits::default() };
     check_deflate(TAKEOVER, &hello, limits(5, 100), Ok(&[b"Hello"]));
     check_deflate(TAKEOVER, &hello, limits(4, 100), Err(Error::InflateLimit { limit: 4 }));
     check_deflate(TAKEOVER, &hello, limits(100, 7), Ok(&[b"Hello"]));

@@ -3,7 +3,7 @@
 use super::*;
 
 fn paths() -> Paths {
-    Paths { folder: "/etc/agent".into(), home: Some("/home/me".into()) }
+    Paths { folder: "/etc/agent".into(), home: Some("/srv/me".into()) }
 }
 
 const LISTEN: &str = "[listen]\nproxy = '127.0.0.1:0'\n";
@@ -31,7 +31,7 @@ fn a_listener_and_nothing_else() {
     let config = read("");
     assert_eq!(config.listen.proxy, Some(([127, 0, 0, 1], 0).into()));
     assert_eq!(config.listen.transparent, None);
-    assert_eq!(config.ca_dir, Path::new("/home/me/.local/share/capsem-mitm/ca"));
+    assert_eq!(config.ca_dir, Path::new("/srv/me/.local/share/capsem-mitm/ca"));
     assert_eq!(config.upstream.connect_ports, [80, 443]);
     assert!(config.policy_file.is_none() && config.telemetry.ledger.is_none());
     assert_eq!(config.telemetry.mode, Mode::Closed);
@@ -70,7 +70,7 @@ fn everything() {
     );
     assert_eq!(config.listen.transparent, Some("[::1]:8443".parse().unwrap()));
     assert_eq!(config.ca_dir, Path::new("/etc/agent/ca"));
-    let roots = ["/etc/agent/corp-ca.pem", "/abs/ca.pem", "/home/me/ca.pem"].map(PathBuf::from);
+    let roots = ["/etc/agent/corp-ca.pem", "/abs/ca.pem", "/srv/me/ca.pem"].map(PathBuf::from);
     assert_eq!(config.upstream.extra_roots, roots);
     assert_eq!(config.upstream.connect_ports, [443, 8443]);
     let pins: Vec<_> = config.upstream.resolve.iter().map(|p| p.authority.to_string()).collect();
