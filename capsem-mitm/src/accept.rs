@@ -30,9 +30,7 @@ pub(crate) async fn accept(
             accepted = next(&cx.ledger, &listener, &slots) => accepted,
             () = drain.wait() => return,
         };
-        let cx = Arc::clone(&cx);
-        let tasks = cx.tasks.clone();
-        tasks.spawn(async move { welcome(cx, door, stream, slot).await });
+        cx.spawn(welcome(Arc::clone(&cx), door, stream, slot));
     }
 }
 

@@ -61,6 +61,12 @@ impl Refusal {
         Self::new(StatusCode::REQUEST_TIMEOUT, FaultClass::HeadTimeout, reason)
     }
 
+    /// `what` names what the client failed to do.
+    pub(crate) fn stall(what: &str, after: Duration) -> Self {
+        let reason = format!("the client {what} for {after:?}");
+        Self::new(StatusCode::REQUEST_TIMEOUT, FaultClass::Stall, reason)
+    }
+
     pub(crate) fn version() -> Self {
         let reason = "neither HTTP/1.1 nor HTTP/1.0";
         Self::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, FaultClass::Head, reason)

@@ -143,6 +143,9 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// The answer to a WebSocket upgrade. Default 30 s: a model endpoint may queue it.
     pub handshake_timeout: Duration,
+    /// The beginning of the response to a plain request. Default 10 m, what model clients wait for a
+    /// response that is not streamed.
+    pub response_timeout: Duration,
     /// A peer that is silent in the middle of a frame, or takes nothing of what it is owed.
     /// Default 60 s. An idle open socket does not stall.
     pub stall_timeout: Duration,
@@ -171,6 +174,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_mins(10),
             stall_timeout: Duration::from_mins(1),
             idle_timeout: Duration::ZERO,
             close_timeout: Duration::from_secs(5),

@@ -73,7 +73,11 @@ pub(crate) async fn inner(
 
 async fn tls(cx: Arc<Context>, visit: Arc<Visit>, settled: Option<Authority>, io: BoxIo) {
     let limit = cx.limits.tls_timeout;
-    let terminated = timeout(limit, terminate(&cx.leaves, settled.as_ref(), io)).await;
+    let terminated = tokio::select! {
+        terminated = timeout(limit, terminate(&cx.leaves, settled.as_ref(), io)) => terminated,
+        // Nothing was asked for yet.
+        () = cx.ws.drain.wait() => return,
+    };
     match terminated {
         Ok(Ok(terminated)) => {
             let port = settled.map_or(Scheme::Https.default_port(), |authority| authority.port);
@@ -91,27 +95,30 @@ async fn tls(cx: Arc<Context>, visit: Arc<Visit>, settled: Option<Authority>, io
 
 /// Serves HTTP/1 until the connection ends or is handed over to another protocol.
 async fn http(cx: Arc<Context>, visit: Arc<Visit>, route: Route, io: BoxIo) {
-    let (guard, watch) = Guard::new(io, cx.head_limits());
+    let (guard, watch) = Guard::new(io, cx.bounds());
     let drain = cx.ws.drain.clone();
     let client = Arc::new(Client::new(cx, Arc::clone(&visit), route, Arc::clone(&watch)));
     let service = service_fn(|request| {
-        let refusal = client.watch.take_refusal();
+        let (refusal, busy) = (client.watch.take_refusal(), client.watch.busy());
         let client = Arc::clone(&client);
-        async move { Ok::<_, Infallible>(exchange::handle(&client, refusal, request).await) }
+        async move { Ok::<_, Infallible>(exchange::handle(&client, refusal, request, busy).await) }
     });
-    let connection = http1::Builder::new()
-        .preserve_header_case(true)
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(guard), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = drain.wait() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let result = {
+        let connection = http1::Builder::new()
+            .preserve_header_case(true)
+            .auto_date_header(false)
+            .serve_connection(TokioIo::new(guard), service)
+            .with_upgrades();
+        tokio::pin!(connection);
+        tokio::select! {
+            result = connection.as_mut() => result,
+            () = drain.wait() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
+    // The exchanges of the connection are gone: a violation none of them took belongs to none.
     if let Some(violation) = watch.take_violation() {
         visit.fault(Side::Client, violation.class, &violation.reason);
     } else if let Err(error) = result {

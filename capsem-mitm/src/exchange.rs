@@ -51,8 +51,8 @@ pub(crate) async fn handle(
     client: &Arc<Client>,
     refusal: Option<Refusal>,
     mut request: Request<Incoming>,
+    busy: Busy,
 ) -> Response<Body> {
-    let busy = client.watch.busy();
     let log = Undecided::new(&client.visit);
     if let Some(refusal) = refusal {
         return refuse(log, Glimpse::default(), &refusal).await;
@@ -76,7 +76,8 @@ pub(crate) async fn handle(
     match decision {
         Decision { outcome: Ok(permit), .. } => match intent.kind {
             Kind::WebSocket(offer) => {
-                websocket(client, permit, &offer, parts, on_upgrade, log, attribution).await
+                let asked = Asked { offer: &offer, parts, on_upgrade };
+                websocket(client, permit, asked, log, attribution, busy).await
             }
             Kind::Http | Kind::Connect => {
                 let request = Request::from_parts(parts, body);
@@ -92,7 +93,7 @@ fn open_tunnel(client: &Arc<Client>, intent: &Intent, on_upgrade: OnUpgrade) -> 
     let (cx, visit) = (Arc::clone(&client.cx), Arc::clone(&client.visit));
     let authority = intent.authority.clone();
     client.watch.switch();
-    client.cx.tasks.spawn(async move {
+    client.cx.spawn(async move {
         if let Ok(stream) = on_upgrade.await {
             let io: BoxIo = Box::new(TokioIo::new(stream));
             connection::inner(cx, visit, Some(authority), io).await;
@@ -116,15 +117,22 @@ async fn http(
     }
 }
 
+/// An upgrade as the client asked for it.
+struct Asked<'a> {
+    offer: &'a Offer,
+    parts: Parts,
+    on_upgrade: OnUpgrade,
+}
+
 async fn websocket(
     client: &Arc<Client>,
     permit: Permit,
-    offer: &Offer,
-    parts: Parts,
-    on_upgrade: OnUpgrade,
+    asked: Asked<'_>,
     log: ExchangeLog,
     attribution: Attribution,
+    busy: Busy,
 ) -> Response<Body> {
+    let Asked { offer, parts, on_upgrade } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -138,11 +146,11 @@ async fn websocket(
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
             let tap = Tap::new(log, attribution, cx);
-            cx.tasks.spawn(tunnel.run(on_upgrade, tap));
+            cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }
         Ok(Upgrade::Refused(response)) => {
-            let exchanged = Exchanged::without_evidence(log, client.watch.busy());
+            let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }
         Err(error) => {
@@ -150,7 +158,9 @@ async fn websocket(
                 UpgradeError::Timeout(_) => {
                     (StatusCode::GATEWAY_TIMEOUT, FaultClass::HandshakeTimeout)
                 }
-                UpgradeError::Bad101(_) => (StatusCode::BAD_GATEWAY, FaultClass::Bad101),
+                UpgradeError::Bad101(_) | UpgradeError::Interim => {
+                    (StatusCode::BAD_GATEWAY, FaultClass::Bad101)
+                }
                 _ => (StatusCode::BAD_GATEWAY, forward::class_of(&error)),
             };
             fail(log, status, class, &error.to_string())

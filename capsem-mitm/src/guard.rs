@@ -21,7 +21,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 use tokio::{
@@ -41,26 +41,32 @@ const CHUNK: usize = 16 * 1024;
 /// A request no client of ours would send, in place of one that was refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
 
-/// What bounds a request head.
+/// What a client may take of a connection that speaks HTTP.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HeadLimits {
-    /// Bytes, request line and fields together.
-    pub(crate) bytes: usize,
-    /// From a head's first byte to its last; also how long a connection waits for its next head.
-    pub(crate) time: Duration,
+pub(crate) struct Bounds {
+    /// Bytes of a head, request line and fields together.
+    pub(crate) head: usize,
+    /// How long a head may be awaited, from the end of what was before it.
+    pub(crate) head_time: Duration,
+    /// How long a body may stand still, or an answer not be taken.
+    pub(crate) stall: Duration,
 }
 
 /// A client's HTTP/1 byte stream, checked.
 pub(crate) struct Guard {
     io: BoxIo,
-    limits: HeadLimits,
+    bounds: Bounds,
     watch: Arc<Watch>,
     state: State,
     /// Bytes read; the first `approved` of them may go to hyper.
     raw: BytesMut,
     approved: usize,
+    /// When reading is late.
     deadline: Option<Pin<Box<Sleep>>>,
-    lingered: usize,
+    /// When writing is late.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Once our side is closed: when reading on ends, and how much was read.
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 enum State {
@@ -85,6 +91,8 @@ pub(crate) struct Watch {
     violation: Mutex<Option<Refusal>>,
     busy: AtomicUsize,
     switched: AtomicBool,
+    /// The guard's task, while it waits for an exchange to be over.
+    waiting: Mutex<Option<Waker>>,
 }
 
 impl Watch {
@@ -103,7 +111,8 @@ impl Watch {
         self.switched.store(true, Ordering::Release);
     }
 
-    /// An exchange is under way until the result is dropped: no idle deadline runs.
+    /// An exchange is under way until the result is dropped: no next head is handed on, and none is
+    /// late.
     pub(crate) fn busy(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::Relaxed);
         Busy(Arc::clone(self))
@@ -122,7 +131,11 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        if self.0.busy.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(waiting) = lock(&self.0.waiting).take()
+        {
+            waiting.wake();
+        }
     }
 }
 
@@ -131,17 +144,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Guard {
-    pub(crate) fn new(io: BoxIo, limits: HeadLimits) -> (Self, Arc<Watch>) {
+    pub(crate) fn new(io: BoxIo, bounds: Bounds) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
         let guard = Self {
             io,
-            limits,
+            bounds,
             watch: Arc::clone(&watch),
             state: State::Head { seen: 0 },
             raw: BytesMut::new(),
             approved: 0,
             deadline: None,
-            lingered: 0,
+            write_deadline: None,
+            linger: None,
         };
         (guard, watch)
     }
@@ -154,7 +168,7 @@ impl Guard {
                 if skip_empty_lines(&mut self.raw) {
                     *seen = 0;
                 }
-                match head::find_end(&self.raw, seen, self.limits.bytes) {
+                match head::find_end(&self.raw, seen, self.bounds.head) {
                     Ok(None) => Ok(false),
                     Ok(Some(end)) => self.judge(end),
                     Err(refusal) => self.refuse(refusal),
@@ -166,7 +180,7 @@ impl Guard {
                 self.approved = n;
                 let over = *left == 0;
                 if over {
-                    self.state = State::Head { seen: 0 };
+                    self.next_head();
                 }
                 Ok(over || n > 0)
             }
@@ -174,7 +188,7 @@ impl Guard {
                 Ok((n, over)) => {
                     self.approved = n;
                     if over {
-                        self.state = State::Head { seen: 0 };
+                        self.next_head();
                     }
                     Ok(over || n > 0)
                 }
@@ -182,6 +196,11 @@ impl Guard {
             },
             State::Held | State::Through | State::Refused => Ok(false),
         }
+    }
+
+    fn next_head(&mut self) {
+        self.state = State::Head { seen: 0 };
+        self.deadline = None;
     }
 
     /// Checks the head in `raw[..end]` and says what follows it.
@@ -205,7 +224,7 @@ impl Guard {
     }
 
     /// Puts the stand-in where the refused head was. Nothing after it is read.
-    #[expect(clippy::unnecessary_wraps, reason = "the arms of `approve` all end in a result")]
+    #[expect(clippy::unnecessary_wraps, reason = "its callers' other arms can fail")]
     fn refuse(&mut self, refusal: Refusal) -> io::Result<bool> {
         *lock(&self.watch.refusal) = Some(refusal);
         self.raw.clear();
@@ -225,15 +244,64 @@ impl Guard {
         error
     }
 
-    /// Runs the head's deadline; ready once it has passed on an idle connection.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.limits.time.is_zero() || self.watch.busy.load(Ordering::Relaxed) > 0 {
-            self.deadline = None;
+    /// Whether an exchange is under way; if so, this task is woken when it is over.
+    fn is_busy(&self, cx: &Context<'_>) -> bool {
+        *lock(&self.watch.waiting) = Some(cx.waker().clone());
+        self.watch.busy.load(Ordering::Acquire) > 0
+    }
+
+    /// While an exchange is under way the next head waits here, out of hyper's sight, so that hyper
+    /// goes on looking for the end of the client.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.deadline = None;
+        while self.raw.len() < self.bounds.head {
+            self.raw.reserve(CHUNK);
+            if ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Reads more. `Ready(Ok(true))`: the stream goes on, or its state changed.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.raw.reserve(CHUNK);
+        let in_head = matches!(self.state, State::Head { .. });
+        if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw) {
+            if !in_head {
+                self.deadline = None;
+            }
+            return Poll::Ready(read.map(|n| n > 0));
+        }
+        let limit = if in_head { self.bounds.head_time } else { self.bounds.stall };
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(match (in_head, self.raw.is_empty()) {
+            // Silence between exchanges is no fault.
+            (true, true) => Ok(false),
+            (true, false) => self.refuse(Refusal::head_timeout(limit)),
+            (false, _) => Err(self.break_off(Refusal::stall("sent nothing of its body", limit))),
+        })
+    }
+
+    /// Ends a connection whose client takes nothing of what it is sent.
+    fn on_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.write_deadline = None;
+            return written;
+        }
+        // A tunnel has deadlines of its own.
+        if matches!(self.state, State::Through) {
             return Poll::Pending;
         }
-        let time = self.limits.time;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(time)));
-        deadline.as_mut().poll(cx)
+        let limit = self.bounds.stall;
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Err(self.break_off(Refusal::stall("took nothing of its answer", limit))))
     }
 
     /// The end of the stream, or a byte where none may be.
@@ -279,19 +347,13 @@ impl AsyncRead for Guard {
                 State::Refused => return Poll::Pending,
                 State::Head { .. } | State::Length(_) | State::Chunked(_) => {}
             }
+            if matches!(this.state, State::Head { .. }) && this.is_busy(cx) {
+                return this.poll_gone(cx);
+            }
             if !this.raw.is_empty() && this.approve()? {
                 continue;
             }
-            let in_head = matches!(this.state, State::Head { .. });
-            if in_head && this.poll_deadline(cx).is_ready() {
-                if this.raw.is_empty() {
-                    return Poll::Ready(Ok(()));
-                }
-                this.refuse(Refusal::head_timeout(this.limits.time))?;
-                continue;
-            }
-            this.raw.reserve(CHUNK);
-            if ready!(poll_read_buf(Pin::new(&mut this.io), cx, &mut this.raw))? == 0 {
+            if !ready!(this.poll_more(cx))? {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -304,7 +366,8 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.on_time(cx, written)
     }
 
     fn poll_write_vectored(
@@ -312,7 +375,8 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.on_time(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -320,30 +384,26 @@ impl AsyncWrite for Guard {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.on_time(cx, flushed)
     }
 
     /// Closes our side, then reads on for a moment: closing over unread bytes would reset the
     /// connection and take our last answer with it.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+        let shut = Pin::new(&mut this.io).poll_shutdown(cx);
+        ready!(this.on_time(cx, shut))?;
         if matches!(this.state, State::Through) {
             return Poll::Ready(Ok(()));
         }
-        if this.lingered == 0 {
-            this.deadline = None;
-        }
-        while this.lingered < LINGER_BYTES {
-            let until = this.deadline.get_or_insert_with(|| Box::pin(sleep(LINGER_TIME)));
-            if until.as_mut().poll(cx).is_ready() {
-                break;
-            }
+        let (until, read) = this.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER_TIME)), 0));
+        while *read < LINGER_BYTES && until.as_mut().poll(cx).is_pending() {
             this.raw.clear();
             this.raw.reserve(CHUNK);
             match ready!(poll_read_buf(Pin::new(&mut this.io), cx, &mut this.raw)) {
                 Ok(0) | Err(_) => break,
-                Ok(n) => this.lingered += n,
+                Ok(n) => *read += n,
             }
         }
         Poll::Ready(Ok(()))

@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Limits},
     connection::Door,
     decide::Reach,
-    guard::HeadLimits,
+    guard::Bounds,
     tls::{ca, leaf::Leaves},
     upstream::{self, Resolve, SystemResolver, Upstream},
     ws::{self, Drain},
@@ -13,15 +13,9 @@ use crate::{
 use capsem_policy::Policy;
 use capsem_telemetry::Ledger;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use std::{
-    collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc,
-    time::Duration,
-};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
-use tokio_util::task::TaskTracker;
-
-/// Beyond the drain deadline: what a connection gets to close in once it is told to.
-const LAST_CALL: Duration = Duration::from_secs(1);
+use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What every connection shares.
 pub(crate) struct Context {
@@ -32,12 +26,27 @@ pub(crate) struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
     pub(crate) ws: ws::Config,
-    pub(crate) tasks: TaskTracker,
+    tasks: TaskTracker,
+    /// Drops every task where it stands.
+    cut: CancellationToken,
 }
 
 impl Context {
-    pub(crate) fn head_limits(&self) -> HeadLimits {
-        HeadLimits { bytes: self.limits.head, time: self.limits.head_timeout }
+    /// Runs a connection, or a part of one, beside the others. What it owes the ledger is paid by
+    /// its guards, also when it is cut off.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = cut.cancelled() => {}
+            }
+        });
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        let Limits { head, head_timeout: head_time, stall_timeout: stall, .. } = self.limits;
+        Bounds { head, head_time, stall }
     }
 }
 
@@ -140,6 +149,7 @@ impl Proxy {
             ws: tunnels(&limits),
             limits,
             tasks: TaskTracker::new(),
+            cut: CancellationToken::new(),
         };
         Ok(Self { doors, addresses, cx: Arc::new(cx) })
     }
@@ -149,22 +159,28 @@ impl Proxy {
         self.addresses
     }
 
-    /// Serves until `drain` resolves, then closes the listeners, lets what is under way finish
-    /// within `drain_timeout`, and returns. The ledger is the caller's to finish after that.
-    pub async fn run(self, drain: impl Future<Output = ()>) {
+    /// Serves until `drain` resolves, then closes the listeners and lets what is under way finish.
+    ///
+    /// It returns when all has ended: at the latest `drain_timeout` and one `close_timeout` later, or
+    /// as soon as `now` resolves, when what is left is cut off. Every record is with the ledger
+    /// then, which is the caller's to finish.
+    pub async fn run(self, drain: impl Future<Output = ()>, now: impl Future<Output = ()>) {
         let Self { cx, doors, .. } = self;
         let slots = Arc::new(Semaphore::new(cx.limits.connections));
         for (door, listener) in doors {
-            let (cx, slots) = (Arc::clone(&cx), Arc::clone(&slots));
-            let tasks = cx.tasks.clone();
-            tasks.spawn(accept(cx, door, listener, slots));
+            cx.spawn(accept(Arc::clone(&cx), door, listener, Arc::clone(&slots)));
         }
         drain.await;
         cx.ws.drain.begin();
         cx.tasks.close();
-        if timeout(cx.limits.drain_timeout + LAST_CALL, cx.tasks.wait()).await.is_err() {
-            tracing::warn!(left = cx.tasks.len(), "the drain deadline passed");
+        let patience = cx.limits.drain_timeout + cx.limits.close_timeout;
+        tokio::select! {
+            () = cx.tasks.wait() => return,
+            () = sleep(patience) => tracing::warn!(left = cx.tasks.len(), "the drain is over"),
+            () = now => tracing::warn!(left = cx.tasks.len(), "stopping at once"),
         }
+        cx.cut.cancel();
+        cx.tasks.wait().await;
     }
 }
 

@@ -202,6 +202,7 @@ fn limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError> {
         "head_timeout",
         "connect_timeout",
         "handshake_timeout",
+        "response_timeout",
         "stall_timeout",
         "idle_timeout",
         "close_timeout",
@@ -218,6 +219,7 @@ fn limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError> {
     time(table, "head_timeout", &mut limits.head_timeout, Zero::Refused)?;
     time(table, "connect_timeout", &mut limits.connect_timeout, Zero::Refused)?;
     time(table, "handshake_timeout", &mut limits.handshake_timeout, Zero::Refused)?;
+    time(table, "response_timeout", &mut limits.response_timeout, Zero::Refused)?;
     time(table, "stall_timeout", &mut limits.stall_timeout, Zero::Refused)?;
     time(table, "idle_timeout", &mut limits.idle_timeout, Zero::Accepted)?;
     time(table, "close_timeout", &mut limits.close_timeout, Zero::Refused)?;

@@ -44,10 +44,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     let (mut command, _certificates) = prepare(&args, &session)?;
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(session.run(async move {
+    let drain = async move {
         // A sender that is gone means the same as one that speaks.
         let _ = stopped.await;
-    }));
+    };
+    let serving = tokio::spawn(session.run(drain, std::future::pending()));
     let status = match command.spawn() {
         Ok(child) => wait(child, signals).await,
         Err(error) => Err(cannot_run(&args.command, error)),

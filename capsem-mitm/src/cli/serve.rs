@@ -10,7 +10,8 @@ use super::{
 };
 use capsem_policy::Policy;
 use serde_json::Value;
-use std::{net::SocketAddr, process::ExitCode};
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
+use tokio::sync::Notify;
 
 /// Serves until SIGINT or SIGTERM, then drains.
 pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
@@ -24,16 +25,19 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
     let mut signals = Signals::listen()?;
     let session = Session::start(config, policy, None).await?;
     print(&ready(&session))?;
-    let summary = session
-        .run(async move {
-            signals.next().await;
-            tracing::info!("draining; a second signal ends the program at once");
-            tokio::spawn(async move {
-                signals.next().await;
-                std::process::exit(1);
-            });
-        })
-        .await?;
+    let (drain, now) = (Notify::new(), Notify::new());
+    let heed = async {
+        signals.next().await;
+        tracing::info!("draining; a second signal ends what is under way at once");
+        drain.notify_one();
+        signals.next().await;
+        now.notify_one();
+        std::future::pending::<Infallible>().await
+    };
+    let summary = tokio::select! {
+        summary = session.run(drain.notified(), now.notified()) => summary?,
+        never = heed => match never {},
+    };
     tracing::info!(written = summary.written, lost = summary.lost, "ended");
     if summary.lost > 0 {
         return Err(CliError::RecordsLost { lost: summary.lost });

@@ -70,12 +70,14 @@ impl Session {
         &self.certificate_pem
     }
 
-    /// Serves until `stop` resolves, lets what is under way finish, and ends the ledger.
+    /// Serves until `drain` resolves, lets what is under way finish unless `now` resolves, and ends
+    /// the ledger.
     pub(crate) async fn run(
         self,
-        stop: impl Future<Output = ()> + Send,
+        drain: impl Future<Output = ()> + Send,
+        now: impl Future<Output = ()> + Send,
     ) -> Result<Summary, CliError> {
-        self.proxy.run(stop).await;
+        self.proxy.run(drain, now).await;
         let ledger = self.ledger;
         let finished = tokio::task::spawn_blocking(move || ledger.finish(LEDGER_TIME)).await;
         Ok(finished.map_err(|error| CliError::Runtime(error.into()))??)

@@ -123,6 +123,7 @@ struct Fields {
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
+    upgrades: u32,
 }
 
 impl Fields {
@@ -150,7 +151,12 @@ impl Fields {
             }
             self.chunked = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
-            self.upgrade |= value.eq_ignore_ascii_case(b"websocket");
+            let websocket = value.eq_ignore_ascii_case(b"websocket");
+            if self.upgrades > 0 && (websocket || self.upgrade) {
+                return Err(Refusal::head("more than one Upgrade field, and one is `websocket`"));
+            }
+            self.upgrade |= websocket;
+            self.upgrades += 1;
         }
         Ok(())
     }

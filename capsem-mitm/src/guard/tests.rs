@@ -1,18 +1,19 @@
 //! The guard on its own: what it hands on of a byte stream, however the stream is cut.
 
-use super::{Guard, HeadLimits, STAND_IN};
+use super::{Bounds, Guard, STAND_IN};
 use crate::answer::Refusal;
 use capsem_telemetry::FaultClass;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const LIMITS: HeadLimits = HeadLimits { bytes: 1024, time: Duration::from_secs(15) };
+const BOUNDS: Bounds =
+    Bounds { head: 1024, head_time: Duration::from_secs(15), stall: Duration::from_mins(1) };
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// What comes out of a guard into which `pieces` go one by one, and what it found wrong.
 async fn pass(pieces: &[&[u8]]) -> (Vec<u8>, Option<Refusal>) {
     let (mut peer, inner) = tokio::io::duplex(1 << 16);
-    let (mut guard, watch) = Guard::new(Box::new(inner), LIMITS);
+    let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
     let mut out = Vec::new();
     for piece in pieces {
         peer.write_all(piece).await.unwrap();
@@ -106,7 +107,7 @@ async fn nothing_comes_between_an_upgrade_and_its_switch() {
     assert_eq!((&out[..], found), (&upgrade[..], Some(Refusal::early_data())));
 
     let (mut peer, inner) = tokio::io::duplex(1 << 16);
-    let (mut guard, watch) = Guard::new(Box::new(inner), LIMITS);
+    let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
     peer.write_all(upgrade).await.unwrap();
     let mut out = vec![0; upgrade.len()];
     guard.read_exact(&mut out).await.unwrap();
@@ -120,7 +121,7 @@ async fn nothing_comes_between_an_upgrade_and_its_switch() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_head_is_refused_and_an_idle_connection_ended() {
     let (mut peer, inner) = tokio::io::duplex(1 << 16);
-    let (mut guard, watch) = Guard::new(Box::new(inner), LIMITS);
+    let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
     peer.write_all(b"GET /").await.unwrap();
     let mut out = vec![0; STAND_IN.len()];
     guard.read_exact(&mut out).await.unwrap();
@@ -128,7 +129,7 @@ async fn a_slow_head_is_refused_and_an_idle_connection_ended() {
     assert_eq!(watch.take_refusal().unwrap().class, FaultClass::HeadTimeout);
 
     let (_peer, inner) = tokio::io::duplex(1 << 16);
-    let (mut guard, watch) = Guard::new(Box::new(inner), LIMITS);
+    let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
     assert_eq!(guard.read(&mut out).await.unwrap(), 0);
     assert_eq!(watch.take_refusal(), None);
 }

@@ -5,15 +5,15 @@
 
 use super::forward::{ForwardError, class_of};
 use crate::{
-    answer,
+    answer::{self, Refusal},
     guard::Busy,
     proxy::Context,
     record::{End, ExchangeLog, closed},
-    ws::Body,
+    ws::{Body, BodyError},
 };
 use bytes::Bytes;
 use capsem_telemetry::{
-    Attribution, CloseKind, FaultClass, Flow, Ledger, Side,
+    Attribution, Close, CloseKind, FaultClass, Flow, Ledger, Side,
     evidence::{HttpEvidence, RequestHead, ResponseHead, Settings},
 };
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
@@ -43,8 +43,8 @@ struct State {
     to_client: u64,
     /// What broke the request body, if the client did.
     broken_request: Option<(FaultClass, String)>,
-    /// Until the response is over no idle deadline runs on the client's connection.
-    busy: Busy,
+    /// Until the exchange is over.
+    busy: Option<Busy>,
 }
 
 /// How a response body came to its end.
@@ -82,8 +82,14 @@ impl Exchanged {
     fn with(log: ExchangeLog, evidence: Option<HttpEvidence>, busy: Busy) -> Arc<Self> {
         let ledger = log.ledger().clone();
         let log = Some(log);
-        let state =
-            State { log, evidence, to_upstream: 0, to_client: 0, broken_request: None, busy };
+        let state = State {
+            log,
+            evidence,
+            to_upstream: 0,
+            to_client: 0,
+            broken_request: None,
+            busy: Some(busy),
+        };
         Arc::new(Self { ledger, state: Mutex::new(state) })
     }
 
@@ -102,7 +108,8 @@ impl Exchanged {
         address: Option<SocketAddr>,
     ) -> Response<Body>
     where
-        B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static,
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BodyError>,
     {
         {
             let mut state = self.lock();
@@ -139,7 +146,7 @@ impl Exchanged {
 
     fn blame(&self, error: &ForwardError) -> (Response<Body>, Outcome, CloseKind) {
         let mut state = self.lock();
-        if let Some(violation) = state.busy.take_violation() {
+        if let Some(violation) = state.busy.as_ref().and_then(Busy::take_violation) {
             let (class, reason) = (violation.class, violation.reason.to_string());
             let outcome = Outcome::Broken(Side::Client, class, reason);
             return (violation.response(), outcome, CloseKind::Error);
@@ -189,6 +196,7 @@ impl Exchanged {
     fn finish(&self, outcome: &Outcome, broken: CloseKind) {
         let mut state = self.lock();
         let Some(mut log) = state.log.take() else { return };
+        let violation = state.busy.take().and_then(|busy| busy.take_violation());
         let evidence = state.evidence.take().and_then(|evidence| {
             let complete = matches!(outcome, Outcome::Complete);
             let (calls, evidence, _) = evidence.finish(log.elapsed(), complete);
@@ -201,10 +209,7 @@ impl Exchanged {
                 log.fault(*side, *class, detail);
                 closed(broken, Some(*side), None, Some(detail))
             }
-            Outcome::Abandoned => {
-                let reason = "the client left before the end of the response";
-                closed(CloseKind::Peer, Some(Side::Client), None, Some(reason))
-            }
+            Outcome::Abandoned => abandoned(&log, violation),
         };
         let flow = |wire_bytes| Flow { wire_bytes, ..Flow::default() };
         let (to_upstream, to_client) = (flow(state.to_upstream), flow(state.to_client));
@@ -273,15 +278,16 @@ struct ResponseBody<B> {
 
 impl<B> HttpBody for ResponseBody<B>
 where
-    B: HttpBody<Data = Bytes, Error = hyper::Error> + Unpin,
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<BodyError>,
 {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if this.pause.is_none() && !this.exchanged.ledger.is_ready() {
             let ledger = this.exchanged.ledger.clone();
@@ -292,6 +298,7 @@ where
             this.pause = None;
         }
         let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        let frame = frame.map(|frame| frame.map_err(Into::into));
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -299,7 +306,8 @@ where
                 }
             }
             Some(Err(error)) => {
-                let outcome = Outcome::Broken(Side::Upstream, class_of(error), error.to_string());
+                let outcome =
+                    Outcome::Broken(Side::Upstream, class_of(&**error), error.to_string());
                 this.exchanged.finish(&outcome, CloseKind::Peer);
             }
             None => {}
@@ -326,6 +334,19 @@ impl<B> Drop for ResponseBody<B> {
         let outcome = if self.complete { Outcome::Complete } else { Outcome::Abandoned };
         self.exchanged.finish(&outcome, CloseKind::Normal);
     }
+}
+
+/// Why the client let go of its response: a rule it broke meanwhile, or no reason of ours.
+fn abandoned(log: &ExchangeLog, violation: Option<Refusal>) -> Close {
+    let (kind, reason) = match violation {
+        Some(Refusal { class, reason, .. }) => {
+            log.fault(Side::Client, class, &reason);
+            let late = class == FaultClass::Stall;
+            (if late { CloseKind::Timeout } else { CloseKind::Error }, reason)
+        }
+        None => (CloseKind::Peer, "the client left before the end of the response".into()),
+    };
+    closed(kind, Some(Side::Client), None, Some(&reason))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

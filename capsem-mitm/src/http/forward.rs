@@ -9,12 +9,14 @@ use crate::{
     decide::Permit,
     exchange::Client,
     upstream::{DialError, Upstream},
+    ws::Interim,
 };
 use capsem_telemetry::FaultClass;
 use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +25,18 @@ pub(crate) enum ForwardError {
     Dial(#[from] DialError),
     #[error("the upstream's response: {0}")]
     Http(#[source] hyper::Error),
+    #[error("the upstream sent nothing but interim responses")]
+    Interim,
+    #[error("the upstream did not begin its response within {0:?}")]
+    Timeout(Duration),
 }
 
 impl ForwardError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Dial(error) => error.status(),
-            Self::Http(_) => StatusCode::BAD_GATEWAY,
+            Self::Http(_) | Self::Interim => StatusCode::BAD_GATEWAY,
+            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -37,6 +44,8 @@ impl ForwardError {
         match self {
             Self::Dial(error) => error.class(),
             Self::Http(error) => class_of(error),
+            Self::Interim => FaultClass::Head,
+            Self::Timeout(_) => FaultClass::Stall,
         }
     }
 }
@@ -64,14 +73,29 @@ pub(crate) fn class_of(error: &(dyn std::error::Error + 'static)) -> FaultClass 
     FaultClass::Reset
 }
 
-/// Sends the request on the kept connection or a new one.
+/// Sends the request on the kept connection or a new one, and awaits the response head.
 pub(crate) async fn forward(
     client: &Client,
     permit: &Permit,
     request: Request<Incoming>,
     exchanged: &Arc<Exchanged>,
 ) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
+    let limit = client.cx.limits.response_timeout;
     let mut request = headers::request(request).map(|body| exchanged.request_body(body));
+    let interim = Interim::count(&mut request);
+    tokio::select! {
+        sent = timeout(limit, send(client, permit, request)) => {
+            sent.unwrap_or(Err(ForwardError::Timeout(limit)))
+        }
+        () = interim.too_many() => Err(ForwardError::Interim),
+    }
+}
+
+async fn send(
+    client: &Client,
+    permit: &Permit,
+    mut request: Request<RequestBody>,
+) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
     if let Some(mut kept) = client.lane.take(permit)
         && kept.sender.ready().await.is_ok()
     {

@@ -201,7 +201,7 @@ impl Cause {
                 let code = Some(u16::from(CloseCode::GOING_AWAY));
                 (CloseKind::Normal, Some(Side::Proxy), code, "the proxy is draining".to_owned())
             }
-            Self::Cancelled => (CloseKind::Error, None, None, "cancelled".to_owned()),
+            Self::Cancelled => (CloseKind::Error, None, None, "cut off".to_owned()),
         };
         Close { kind, by, code, reason, clean: matches!(self, Self::Closed { .. }) }
     }

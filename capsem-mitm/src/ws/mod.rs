@@ -56,13 +56,18 @@
 
 mod close;
 mod config;
+mod interim;
 mod pump;
 mod session;
 mod upgrade;
 
+#[cfg(feature = "proxy")]
+pub(crate) use self::interim::Interim;
 pub use self::{
     close::{Close, CloseKind, Ended, Fault, Side},
     config::{Config, Drain},
     session::{Pause, Session, tunnel},
-    upgrade::{Body, BoxIo, Connect, Connected, Io, Tunnel, Upgrade, UpgradeError, upgrade},
+    upgrade::{
+        Body, BodyError, BoxIo, Connect, Connected, Io, Tunnel, Upgrade, UpgradeError, upgrade,
+    },
 };

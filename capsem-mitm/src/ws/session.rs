@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 /// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
@@ -65,7 +65,7 @@ where
     let hooks = Hooks::of(&owed.session);
 
     let cause = owed.live.relay(&hooks, config).await;
-    owed.live.conclude(&hooks, &cause, config).await;
+    let cause = owed.live.conclude(cause, &hooks, config).await;
 
     owed.pay(&cause)
 }
@@ -141,13 +141,12 @@ where
 
     /// Runs both directions until one of them, a deadline or the drain gives a cause.
     async fn relay(&mut self, hooks: &Hooks<'_>, config: &Config) -> Cause {
-        let cause = tokio::select! {
+        tokio::select! {
             cause = self.up.run(hooks) => cause,
             cause = self.down.run(hooks) => cause,
             () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },
             () = config.drain.wait() => self.drain(hooks, config).await,
-        };
-        self.last_word(cause, hooks, config.close_timeout).await
+        }
     }
 
     /// Lets the messages under way finish.
@@ -166,11 +165,11 @@ where
 
     /// A side whose connection failed while it was written to may have said why before: what it
     /// sent is read to its end, and a Close or an orderly end in it is the cause.
-    async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, limit: Duration) -> Cause {
+    async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, by_then: Instant) -> Cause {
         let Cause::Lost { by, .. } = cause else { return cause };
         let said = match by {
-            Role::Client if !self.up.is_over() => timeout(limit, self.up.run(hooks)).await,
-            Role::Server if !self.down.is_over() => timeout(limit, self.down.run(hooks)).await,
+            Role::Client if !self.up.is_over() => timeout_at(by_then, self.up.run(hooks)).await,
+            Role::Server if !self.down.is_over() => timeout_at(by_then, self.down.run(hooks)).await,
             Role::Client | Role::Server => return cause,
         };
         match said {
@@ -179,23 +178,28 @@ where
         }
     }
 
-    /// Tells each side, and waits a bounded time for it to hear.
-    async fn conclude(&mut self, hooks: &Hooks<'_>, cause: &Cause, config: &Config) {
-        let limit = config.close_timeout;
-        match cause {
+    /// Tells each side, and waits for it to hear, all within one deadline.
+    async fn conclude(&mut self, cause: Cause, hooks: &Hooks<'_>, config: &Config) -> Cause {
+        let mut by_then = Instant::now() + config.close_timeout;
+        let cause = self.last_word(cause, hooks, by_then).await;
+        match &cause {
             Cause::Closed { by, .. } => {
-                let _ = timeout(limit, self.flow_from(by.peer(), hooks)).await;
+                let _ = timeout_at(by_then, self.flow_from(by.peer(), hooks)).await;
             }
-            Cause::Eof { by, .. } => self.half_closed(*by, hooks, limit).await,
+            Cause::Eof { by, .. } => {
+                self.half_closed(*by, hooks, config.close_timeout).await;
+                by_then = Instant::now() + config.close_timeout;
+            }
             _ => {
-                let _ = timeout(limit, self.tell(cause, hooks)).await;
+                let _ = timeout_at(by_then, self.tell(&cause, hooks)).await;
             }
         }
         let part = async {
             tokio::join!(self.up.shut(), self.down.shut());
             tokio::join!(self.up.discard(), self.down.discard());
         };
-        let _ = timeout(limit, part).await;
+        let _ = timeout_at(by_then, part).await;
+        cause
     }
 
     /// Relays what one side still sends, up to its own Close or end.

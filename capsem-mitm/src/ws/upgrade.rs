@@ -3,6 +3,7 @@
 use super::{
     close::{Cause, Ended},
     config::{Config, Drain},
+    interim::Interim,
     session::{Session, tunnel},
 };
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use capsem_ws_codec::{
     handshake::{self, Accepted, HandshakeError, Offer},
 };
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt as _, Empty, Limited, combinators::UnsyncBoxBody};
 use hyper::{
     body::Incoming,
     client::conn::http1,
@@ -33,7 +34,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 pub type BoxIo = Box<dyn Io>;
 
 /// A response body that is passed through, or empty.
-pub type Body = UnsyncBoxBody<Bytes, hyper::Error>;
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Why a body broke off.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Bytes of the body that come with a refusal: an explanation, not a download.
+const REFUSAL: usize = 1024 * 1024;
 
 /// Makes the one connection an upgrade needs. The host decided before it gives one away.
 pub trait Connect: Send {
@@ -82,6 +89,9 @@ pub enum UpgradeError {
     /// Upstream sent a 101 that is not one (RFC 6455 section 4.1).
     #[error("the upstream's 101: {0}")]
     Bad101(#[source] HandshakeError),
+    /// Upstream sent more than eight interim responses.
+    #[error("upstream sent nothing but interim responses")]
+    Interim,
     /// Upstream sent no response head in time.
     #[error("upstream did not answer the upgrade within {0:?}")]
     Timeout(Duration),
@@ -92,7 +102,7 @@ impl UpgradeError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Connect(_) | Self::Http(_) => "upstream",
-            Self::Bad101(_) => "parse",
+            Self::Bad101(_) | Self::Interim => "parse",
             Self::Timeout(_) => "timeout",
         }
     }
@@ -116,10 +126,11 @@ pub async fn upgrade<C: Connect>(
     let io = connect.connect().await.map_err(UpgradeError::Connect)?;
     let response = timeout(config.handshake_timeout, exchange(offer, request, io))
         .await
-        .map_err(|_| UpgradeError::Timeout(config.handshake_timeout))?
-        .map_err(UpgradeError::Http)?;
+        .unwrap_or(Err(UpgradeError::Timeout(config.handshake_timeout)))?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Upgrade::Refused(response.map(Incoming::boxed_unsync)));
+        return Ok(Upgrade::Refused(
+            response.map(|body| Limited::new(body, REFUSAL).boxed_unsync()),
+        ));
     }
     let (parts, body) = response.into_parts();
     let accepted = handshake::check_response(offer, &parts).map_err(UpgradeError::Bad101)?;
@@ -135,14 +146,21 @@ async fn exchange(
     offer: &Offer,
     request: Request<()>,
     io: BoxIo,
-) -> Result<Response<Incoming>, hyper::Error> {
-    let (mut sender, connection) =
-        http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(io)).await?;
+) -> Result<Response<Incoming>, UpgradeError> {
+    let (mut sender, connection) = http1::Builder::new()
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(UpgradeError::Http)?;
     // Ends with the response body, or with the tunnel that takes the connection over.
     tokio::spawn(connection.with_upgrades());
     let mut request = request.map(|()| Empty::<Bytes>::new());
     only_what_we_read(offer, request.headers_mut());
-    sender.send_request(request).await
+    let interim = Interim::count(&mut request);
+    tokio::select! {
+        response = sender.send_request(request) => response.map_err(UpgradeError::Http),
+        () = interim.too_many() => Err(UpgradeError::Interim),
+    }
 }
 
 /// Offers upstream the extensions this side can read, and no other connection option.

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod deadlines;
 mod http;
 #[cfg(feature = "cli")]
 mod program;

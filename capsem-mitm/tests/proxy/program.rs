@@ -161,3 +161,47 @@ async fn what_is_wrong_is_one_line_with_its_place() {
         assert_eq!((&verdict["action"], &verdict["rule"]), (&json!(action), &rule), "{url}");
     }
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once_and_loses_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let (mut child, front) = serve(folder).await;
+
+    // Amid a frame, amid a response that does not come, before a first byte.
+    let mut socket = Client::tls(&front, Path::Transparent, HOST).await;
+    socket.send(UPGRADE).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    socket.head().await;
+    socket.send(b"\x81\x85\0\0\0\0h").await;
+    server.exact(7).await;
+    let mut waiting = Client::tls(&front, Path::Explicit, HOST).await;
+    waiting.send(format!("GET /v1/models HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    let mut silent = upstream.next().await;
+    silent.head().await;
+    let untold = Client::tcp(front.transparent).await;
+
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    // The listeners are gone once the first signal was heeded.
+    soon("the listeners to close", async {
+        while tokio::net::TcpStream::connect(front.proxy).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let status = soon("the program's end", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop((socket, waiting, untold, server, silent));
+
+    let lines = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    let records: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    check_whole(&records);
+    assert_eq!(records.iter().filter(|record| record["kind"] == "ended").count(), 2);
+}

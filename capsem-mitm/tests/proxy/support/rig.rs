@@ -69,7 +69,7 @@ impl Rig {
         let (ledger, writer) = Ledger::start(vec![Box::new(memory)], Mode::Closed).unwrap();
         let proxy = Proxy::bind(config, policy, ca, ledger).await.unwrap();
         let addresses = proxy.addresses();
-        let served = tokio::spawn(proxy.run(std::future::pending()));
+        let served = tokio::spawn(proxy.run(std::future::pending(), std::future::pending()));
         Self {
             front: Front {
                 ca_pem,
