@@ -108,7 +108,7 @@ impl Undecided {
             conn: self.visit.id,
             exchange: self.id,
             transport,
-            method: Some(intent.method.to_string()),
+            method: Some(method_of(intent.method.as_str())),
             scheme: Some(intent.scheme.name(&intent.kind).to_owned()),
             host: Some(intent.authority.host.to_string()),
             port: Some(intent.authority.port),
@@ -151,7 +151,7 @@ impl Undecided {
             conn: visit.id,
             exchange,
             transport: if seen.upgrade { Transport::Websocket } else { Transport::Http },
-            method: seen.method.map(str::to_owned),
+            method: seen.method.map(method_of),
             scheme: None,
             host: None,
             port: None,
@@ -314,6 +314,13 @@ pub(crate) fn closed(
     reason: Option<&str>,
 ) -> Close {
     Close { kind, by, code, reason: reason.map(str::to_owned) }
+}
+
+/// A method as it is recorded: a client may make one up, of any length.
+fn method_of(method: &str) -> String {
+    /// Longer than any registered method.
+    const METHOD: usize = 32;
+    method.chars().take(METHOD).collect()
 }
 
 /// Whole milliseconds.

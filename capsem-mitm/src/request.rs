@@ -229,7 +229,7 @@ fn check_nominations(headers: &HeaderMap) -> Result<(), Refusal> {
             value.to_str().map_err(|_| Refusal::head("the Connection header is not ASCII"))?;
         for option in value.split(',').map(|option| option.trim().to_ascii_lowercase()) {
             if PROTECTED.contains(&option.as_str()) || option.starts_with("sec-websocket-") {
-                return Err(Refusal::head(format!("Connection nominates `{option}`")));
+                return Err(Refusal::head("Connection nominates a field that other hops need"));
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::{
 use capsem_telemetry::{
     Attribution, CallStatus, CloseKind, FaultClass, Flow, Ledger, Side,
     evidence::{Seen, Settings, WsEvidence},
+    redact,
 };
 use capsem_ws_codec::{Counters, Message, Opcode, Role};
 
@@ -74,7 +75,7 @@ impl Session for Tap {
                 kind(ended.close.kind),
                 ended.close.by.map(side),
                 ended.close.code,
-                Some(ended.close.reason.as_str()).filter(|reason| !reason.is_empty()),
+                Some(&*redact::text(&ended.close.reason)).filter(|reason| !reason.is_empty()),
             ),
             to_upstream: flow(ended.to_upstream),
             to_client: flow(ended.to_client),

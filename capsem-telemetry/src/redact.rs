@@ -194,6 +194,38 @@ const LOOKS: &[&str] = &[
     "ya29.",
 ];
 
+/// Words of a peer's own, such as an error message or the reason of a Close: every word that looks
+/// like a well-known credential is masked, and the word after an authentication scheme.
+///
+/// ```
+/// use capsem_telemetry::redact;
+/// assert_eq!(redact::text("bad key: sk-abc123."), "bad key: [redacted]");
+/// assert_eq!(redact::text("got Bearer xyz twice"), "got Bearer [redacted] twice");
+/// ```
+pub fn text(text: &str) -> Cow<'_, str> {
+    let mut masked = String::with_capacity(text.len());
+    let mut after_scheme = false;
+    for piece in text.split_inclusive(is_delimiter) {
+        let word = piece.trim_end_matches(is_delimiter);
+        let is_secret = after_scheme || LOOKS.iter().any(|look| is_longer(word, look));
+        masked.push_str(if is_secret && !word.is_empty() { MASK } else { word });
+        masked.push_str(&piece[word.len()..]);
+        if !word.is_empty() {
+            after_scheme = ["basic", "bearer"].iter().any(|name| word.eq_ignore_ascii_case(name));
+        }
+    }
+    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+}
+
+fn is_delimiter(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || "\"'`()[]{}<>,;:=&?|".contains(letter)
+}
+
+/// Whether `word` begins with `look` and goes on.
+fn is_longer(word: &str, look: &str) -> bool {
+    word.strip_prefix(look).is_some_and(|rest| !rest.is_empty())
+}
+
 /// One `key=value`, with the `&` that may follow it.
 ///
 /// Some servers separate at `;` too. What either reading calls a secret is masked, up to the `&`.

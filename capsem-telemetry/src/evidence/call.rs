@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     Api, Attribution, CallError, CallStatus, Evidence, EvidenceReason, Id, Initiator, ModelCall,
-    Operation, ToolCall, ToolResult, Transport, Usage,
+    Operation, ToolCall, ToolResult, Transport, Usage, redact,
 };
 
 use super::input::Walked;
@@ -222,8 +222,10 @@ pub(super) fn call_error(error: Raw<'_>) -> CallError {
         "message" => message = value.text(),
         _ => {}
     });
+    // These are the provider's words, and it may repeat a credential in them.
+    let clean = |words: Option<String>| words.map(|words| redact::text(&words).into_owned());
     CallError {
-        code: code.or(status).or(kind).or(number),
-        message: message.or_else(|| error.text()),
+        code: clean(code.or(status).or(kind).or(number)),
+        message: clean(message.or_else(|| error.text())),
     }
 }

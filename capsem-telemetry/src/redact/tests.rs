@@ -102,3 +102,19 @@ proptest! {
         let _ = (query(&text), subprotocols(&text), authority(&text), header(&text, &text).len());
     }
 }
+
+#[test]
+fn words_of_a_peer_lose_what_looks_like_a_credential() {
+    for (given, shown) in [
+        ("", ""),
+        ("nothing to hide, sk- or so", "nothing to hide, sk- or so"),
+        ("Incorrect API key provided: sk-CANARY1.", "Incorrect API key provided: [redacted]"),
+        ("key='AIzaCANARY'&x=1", "key='[redacted]'&x=1"),
+        ("Authorization: Bearer CANARY, retry", "Authorization: Bearer [redacted], retry"),
+        ("bearer   CANARY", "bearer   [redacted]"),
+        ("(eyJCANARY.a.b)\nghp_CANARY", "([redacted])\n[redacted]"),
+        ("ünïcode sk-ü ok", "ünïcode [redacted] ok"),
+    ] {
+        assert_eq!(text(given), shown);
+    }
+}
