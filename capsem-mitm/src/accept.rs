@@ -1,12 +1,10 @@
-//! Takes a slot, then a socket: past the limit connections wait in the kernel's queue, as they do
-//! while the ledger takes no records.
+//! Takes a slot, then a socket: past the limit connections wait in the kernel's queue.
 
 use crate::{
     connection::{self, Door},
     proxy::Context,
     record::Visit,
 };
-use capsem_telemetry::Ledger;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,20 +25,14 @@ pub(crate) async fn accept(
     let drain = cx.ws.drain.clone();
     loop {
         let (slot, stream) = tokio::select! {
-            accepted = next(&cx.ledger, &listener, &slots) => accepted,
+            accepted = next(&listener, &slots) => accepted,
             () = drain.wait() => return,
         };
         cx.spawn(welcome(Arc::clone(&cx), door, stream, slot));
     }
 }
 
-async fn next(
-    ledger: &Ledger,
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (OwnedSemaphorePermit, TcpStream) {
-    // A connection is two records: none is begun that could not be written down.
-    ledger.ready().await;
+async fn next(listener: &TcpListener, slots: &Arc<Semaphore>) -> (OwnedSemaphorePermit, TcpStream) {
     let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {

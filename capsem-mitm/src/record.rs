@@ -29,6 +29,9 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct Visit {
     id: Id,
     ledger: Ledger,
+    /// Whether the ledger took records when it began. If not, the connection leaves none, and every
+    /// exchange on it is refused.
+    recorded: bool,
     began: Instant,
     exchanges: AtomicU64,
     _slot: OwnedSemaphorePermit,
@@ -48,9 +51,12 @@ impl Visit {
             Door::Transparent => Listener::Transparent,
         };
         let peer = peer.map(|peer| peer.to_string());
-        ledger.record(Record::Opened(Opened { conn: id, listener, peer }));
+        let recorded = ledger.is_ready();
+        if recorded {
+            ledger.record(Record::Opened(Opened { conn: id, listener, peer }));
+        }
         let (began, exchanges) = (Instant::now(), AtomicU64::new(0));
-        Arc::new(Self { id, ledger, began, exchanges, _slot: slot })
+        Arc::new(Self { id, ledger, recorded, began, exchanges, _slot: slot })
     }
 
     /// Records a fault that belongs to no exchange.
@@ -59,6 +65,9 @@ impl Visit {
     }
 
     fn record_fault(&self, exchange: Option<Id>, side: Side, class: FaultClass, detail: &str) {
+        if !self.recorded {
+            return;
+        }
         let (conn, detail) = (Some(self.id), Some(detail.to_owned()));
         self.ledger.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
     }
@@ -66,6 +75,9 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        if !self.recorded {
+            return;
+        }
         self.ledger.record(Record::Closed(Closed {
             conn: self.id,
             exchanges: self.exchanges.load(Ordering::Relaxed),
@@ -175,6 +187,9 @@ impl Undecided {
 
     async fn commit(self, decided: Decided) -> Result<ExchangeLog, telemetry::Error> {
         let Self { visit, id } = self;
+        if !visit.recorded {
+            return Err(telemetry::Error::Refused);
+        }
         visit.exchanges.fetch_add(1, Ordering::Relaxed);
         // From here the record may be in the queue, and `ended` is owed with it.
         let log = ExchangeLog { visit, id, began: Instant::now(), model_calls: 0, owed: true };

@@ -37,6 +37,9 @@ pub(super) fn find_end(
         if lf >= limit {
             return Err(Refusal::head_limit(limit));
         }
+        if memchr(b'\n', &raw[..lf]).is_none() {
+            RequestLine::parse(&raw[..lf - 1])?;
+        }
         if raw[..lf - 1].ends_with(b"\r\n") {
             return Ok(Some(lf + 1));
         }
@@ -105,8 +108,9 @@ impl RequestLine {
         if method.is_empty() || !method.iter().all(|&b| is_token(b)) {
             return Err(Refusal::head("the request method is no token"));
         }
-        if target.is_empty() || !target.iter().all(|b| (0x21..=0x7e).contains(b)) {
-            return Err(Refusal::head("the request target has a character that URIs do not have"));
+        // A fragment never leaves its client (RFC 9110 section 7.1).
+        if target.is_empty() || !target.iter().all(|&b| matches!(b, 0x21..=0x7e) && b != b'#') {
+            return Err(Refusal::head("the request target has a character that no target has"));
         }
         let version_1_1 = match version {
             b"HTTP/1.1" => true,

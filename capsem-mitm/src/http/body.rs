@@ -98,7 +98,12 @@ impl Exchanged {
         if inner.is_end_stream() {
             self.request_ended();
         }
-        RequestBody { inner, exchanged: Arc::clone(self) }
+        RequestBody { inner: Some(inner), exchanged: Arc::clone(self) }
+    }
+
+    /// The body of a request that has none.
+    pub(super) fn no_body(self: &Arc<Self>) -> RequestBody {
+        RequestBody { inner: None, exchanged: Arc::clone(self) }
     }
 
     /// Records the response head and passes the response on.
@@ -230,7 +235,7 @@ impl Drop for Exchanged {
 
 /// A request body on its way upstream.
 pub(crate) struct RequestBody {
-    inner: Incoming,
+    inner: Option<Incoming>,
     exchanged: Arc<Exchanged>,
 }
 
@@ -242,7 +247,8 @@ impl HttpBody for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -252,18 +258,18 @@ impl HttpBody for RequestBody {
             Some(Err(error)) => self.exchanged.request_broke(error),
             None => {}
         }
-        if frame.is_none() || self.inner.is_end_stream() {
+        if frame.is_none() || self.is_end_stream() {
             self.exchanged.request_ended();
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
 };
 use capsem_telemetry::FaultClass;
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -84,7 +85,7 @@ pub(crate) async fn forward(
     let mut request = headers::request(request).map(|body| exchanged.request_body(body));
     let interim = Interim::count(&mut request);
     tokio::select! {
-        sent = timeout(limit, send(client, permit, request)) => {
+        sent = timeout(limit, send(client, permit, request, exchanged)) => {
             sent.unwrap_or(Err(ForwardError::Timeout(limit)))
         }
         () = interim.too_many() => Err(ForwardError::Interim),
@@ -95,14 +96,18 @@ async fn send(
     client: &Client,
     permit: &Permit,
     mut request: Request<RequestBody>,
+    exchanged: &Arc<Exchanged>,
 ) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
     if let Some(mut kept) = client.lane.take(permit)
         && kept.sender.ready().await.is_ok()
     {
+        // Upstream may close a kept connection as a request arrives on it. What it has not read, or
+        // may safely read twice, is sent anew (RFC 9110 section 9.2.2).
+        let again = request.body().is_end_stream() && request.method().is_idempotent();
+        let spare = again.then(|| head_of(&request).map(|()| exchanged.no_body()));
         match kept.sender.try_send_request(request).await {
             Ok(response) => return Ok(settle(client, kept, response)),
-            Err(mut error) => match error.take_message() {
-                // Upstream had closed it: nothing was sent, so it is sent anew.
+            Err(mut error) => match error.take_message().or(spare) {
                 Some(unsent) => request = unsent,
                 None => return Err(ForwardError::Http(error.into_error())),
             },
@@ -111,6 +116,16 @@ async fn send(
     let mut kept = connect(&client.cx.upstream, permit).await?;
     let response = kept.sender.send_request(request).await.map_err(ForwardError::Http)?;
     Ok(settle(client, kept, response))
+}
+
+/// A copy of a request without its body.
+fn head_of<B>(request: &Request<B>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.headers_mut() = request.headers().clone();
+    *head.extensions_mut() = request.extensions().clone();
+    head
 }
 
 fn settle(

@@ -40,6 +40,10 @@ pub(crate) fn upgrade_request(mut parts: Parts) -> Request<()> {
 
 /// An upstream's response as it goes to the client.
 pub(crate) fn response<B>(mut response: Response<B>) -> Response<B> {
+    if response.headers().contains_key(header::TRANSFER_ENCODING) {
+        // It overrides a Content-Length (RFC 9112 section 6.3), which must not survive it.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     strip(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     response

@@ -7,7 +7,7 @@ use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer},
-    server::{ServerSessionMemoryCache, StoresServerSessions},
+    server::NoServerSessionStorage,
 };
 use std::{
     num::NonZeroUsize,
@@ -17,8 +17,6 @@ use std::{
 
 /// Leaves kept at once: more names than an agent talks to, in a few MiB.
 const LEAVES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
-/// TLS sessions kept for resumption, over all names; rustls resumes one only under its own name.
-const SESSIONS: usize = 1024;
 /// A leaf is minted anew when it has less than this left.
 const RENEW_BEFORE: Duration = Duration::from_hours(6);
 
@@ -35,7 +33,6 @@ pub(crate) enum LeafError {
 pub(crate) struct Leaves {
     ca: ca::Authority,
     provider: Arc<rustls::crypto::CryptoProvider>,
-    sessions: Arc<dyn StoresServerSessions>,
     kept: Mutex<LruCache<Host, Kept>>,
 }
 
@@ -57,7 +54,6 @@ impl Leaves {
         Self {
             ca,
             provider: Arc::new(aws_lc_rs::default_provider()),
-            sessions: ServerSessionMemoryCache::new(SESSIONS),
             kept: Mutex::new(LruCache::new(LEAVES)),
         }
     }
@@ -88,7 +84,10 @@ impl Leaves {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.session_storage = Arc::clone(&self.sessions);
+        // No session is resumed: a handshake next door is cheap, a name is never taken for another,
+        // and clients that read and write from two threads are not handed tickets amid a write.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(config)
     }
 }

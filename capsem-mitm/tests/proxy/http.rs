@@ -180,6 +180,47 @@ async fn one_connection_many_requests() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_dies_under_a_request_is_replaced() {
+    let mut upstream = Upstream::tls("api.openai.com").await;
+    let rig = Rig::open(&upstream).await;
+    let mut client = Client::tls(&rig, Path::Explicit, "api.openai.com").await;
+    let get = "GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n";
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    client.send(get).await;
+    let mut server = upstream.next().await;
+    server.head().await;
+    server.send(ok).await;
+    client.head().await;
+    client.exact(2).await;
+    client.send(get).await;
+    server.head().await;
+    drop(server);
+    let mut server = upstream.next().await;
+    server.head().await;
+    server.send(ok).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_response_with_two_lengths_has_one() {
+    let mut upstream = Upstream::tls("api.openai.com").await;
+    let rig = Rig::open(&upstream).await;
+    let mut client = Client::tls(&rig, Path::Explicit, "api.openai.com").await;
+    client.send("GET /a HTTP/1.1\r\nHost: api.openai.com\r\n\r\n").await;
+    let mut server = upstream.next().await;
+    server.head().await;
+    server
+        .send(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n\
+             A\r\n0123456789\r\n0\r\n\r\n",
+        )
+        .await;
+    let head = client.head().await;
+    assert_eq!(header(&head, "content-length"), None, "{head}");
+    assert_eq!(client.exact(20).await, b"A\r\n0123456789\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
 async fn plain_http_through_absolute_form_and_by_host() {
     for path in Path::BOTH {
         let mut upstream = Upstream::plain().await;

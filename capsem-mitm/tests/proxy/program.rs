@@ -205,3 +205,23 @@ async fn a_second_signal_ends_at_once_and_loses_no_record() {
     check_whole(&records);
     assert_eq!(records.iter().filter(|record| record["kind"] == "ended").count(), 2);
 }
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let config = std::fs::read_to_string(folder.join("proxy.toml")).unwrap();
+    let config =
+        config.replace("events.jsonl", "/dev/full").replace("ledger = \"session.db\"\n", "");
+    std::fs::write(folder.join("proxy.toml"), config).unwrap();
+    let (_child, front) = serve(folder).await;
+    for path in [Path::Explicit, Path::Transparent, Path::Explicit] {
+        let mut client = Client::tls(&front, path, HOST).await;
+        client.send(UPGRADE).await;
+        let answer = text(&client.rest().await);
+        assert!(answer.starts_with("HTTP/1.1 503"), "{path:?}: {answer}");
+    }
+    assert_eq!(upstream.accepted(), 0);
+}

@@ -61,6 +61,9 @@ fn heads() {
     check(&get(&format!("{H}no colon\r\n")), 400, "head");
     check(&format!("GET  /a HTTP/1.1\r\n{H}\r\n"), 400, "head");
     check(&format!("GET /a HTTP/2.0\r\n{H}\r\n"), 505, "head");
+    check(&format!("GET /a#b HTTP/1.1\r\n{H}\r\n"), 400, "head");
+    // What can be no head is refused with its first line.
+    check("SSH-2.0-x\r\n", 400, "head");
     check(&get(&format!("{H}X: {}\r\n", "y".repeat(70_000))), 431, "head");
     check(&get(&format!("{H}{}", "X: y\r\n".repeat(101))), 431, "head");
 }
