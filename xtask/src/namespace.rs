@@ -15,14 +15,31 @@ use crate::process;
 /// Runs this program again with `arguments`, inside new network and mount namespaces.
 pub(crate) fn reenter(arguments: &[OsString]) -> Result<ExitStatus> {
     if !process::exists("unshare") {
-        bail!("`unshare` is missing; install it with `apt install util-linux`");
+        bail!(
+            "`unshare` is missing; on Linux `apt install util-linux` installs it, elsewhere there is none"
+        );
     }
+    let probe = unshare().arg("true").output().context("cannot start `unshare`")?;
+    if !probe.status.success() {
+        bail!(
+            "this machine gives us no namespace ({}); run as root, or allow user namespaces with \
+             `sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0`",
+            String::from_utf8_lossy(&probe.stderr).trim()
+        );
+    }
+    let mut again = unshare();
+    again.arg(std::env::current_exe()?).args(arguments);
+    again.status().context("cannot start `unshare`")
+}
+
+/// Up to the command to be run inside.
+fn unshare() -> Command {
     let mut unshare = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
-    unshare.args(["--net", "--mount", "--"]).arg(std::env::current_exe()?).args(arguments);
-    unshare.status().context("cannot start `unshare`")
+    unshare.args(["--net", "--mount", "--"]);
+    unshare
 }
 
 /// The inside of such a namespace, made ready.
@@ -44,7 +61,11 @@ impl Inside {
         mount(&inside.hosts, Path::new("/etc/hosts"))?;
         // Names stand in the hosts file or nowhere, and who asks further is answered soon.
         replace(folder, "/etc/nsswitch.conf", "hosts: files dns\n")?;
-        replace(folder, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")?;
+        replace(
+            folder,
+            "/etc/resolv.conf",
+            "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+        )?;
         Ok(inside)
     }
 

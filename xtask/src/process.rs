@@ -72,18 +72,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` and returns what it printed on stdout; fails unless it ends well.
+/// Runs `command` and returns what it printed on stdout. If it ends badly all it said is shown.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
         .output()
         .with_context(|| format!("cannot start {}", shown(command)))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        bail!("`{}` failed ({}): {}", shown(command), output.status, words.trim());
+        eprint!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        bail!("`{}` failed ({})", shown(command), output.status);
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(said)
 }
 
 /// Whether `program` can be started at all.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -110,6 +110,15 @@ impl Setup {
             bail!("capsem-mitm is not ready: {}", process::last_line(&self.proxy_words()));
         };
         Ok(Served { child, ready })
+    }
+
+    /// The program reads the same out of both ledgers.
+    pub(crate) fn check_sinks_agree(&self) -> Result<()> {
+        let [jsonl, sqlite] = [self.jsonl(), self.ledger()].map(|file| {
+            process::read(Command::new(program()).arg("ledger").arg(file).arg("--json"))
+        });
+        ensure!(jsonl? == sqlite?, "events.jsonl and session.db say different things");
+        Ok(())
     }
 
     /// What the program wrote to stderr.

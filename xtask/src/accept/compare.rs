@@ -211,24 +211,25 @@ fn sockets_sent(log: &[Entry]) -> Vec<Counted> {
 
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} heads, {} records", self.heads, self.records)?;
+        write!(f, "{}, {}", count(self.records, "record"), count(self.heads, "head"))?;
         if self.calls > 0 {
-            write!(
-                f,
-                ", {} calls ({} warm-up, {} tokens in, {} out, {} tool calls, {} results)",
-                self.calls,
-                self.warmups,
-                self.input_tokens,
-                self.output_tokens,
-                self.tool_calls,
-                self.tool_results
-            )?;
+            let (calls, warmups) = (count(self.calls, "call"), count(self.warmups, "warm-up"));
+            write!(f, ", {calls} ({warmups})")?;
+            write!(f, ", {} tokens in, {} out", self.input_tokens, self.output_tokens)?;
+        }
+        if self.tool_calls > 0 {
+            let results = count(self.tool_results, "result");
+            write!(f, ", {} ({results})", count(self.tool_calls, "tool call"))?;
         }
         if self.sockets > 0 {
-            write!(f, ", {} socket ({} messages)", self.sockets, self.messages)?;
+            write!(f, ", {} ({} messages)", count(self.sockets, "socket"), self.messages)?;
         }
         Ok(())
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ mod table;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::clients::Clients;
-use crate::endpoint::Authority;
+use crate::codex;
+use crate::endpoint::{Authority, Entry};
 use crate::namespace::{self, Inside};
 use crate::{paths, proxy};
 use rows::Mode;
@@ -62,6 +63,12 @@ pub(crate) fn as_step() -> Result<String> {
     Ok("every row passed".into())
 }
 
+/// Compares the ledger at `jsonl` with `log`; says what was equal. For `demo`.
+pub(crate) fn same(jsonl: &Path, log: &[Entry]) -> Result<String> {
+    let ledger = ledger::Ledger::read(jsonl, codex::KEY)?;
+    Ok(compare::compare(&ledger, log)?.to_string())
+}
+
 impl Arguments {
     /// The command line for the run inside the namespace.
     fn inside(&self) -> Vec<OsString> {
@@ -99,6 +106,9 @@ async fn rows_inside(arguments: &Arguments) -> Result<()> {
     }
     if let Some(file) = &arguments.json {
         fs::write(file, table.json())?;
+    }
+    if table.is_empty() {
+        bail!("no row has these words in its name");
     }
     match table.finish() {
         0 => Ok(()),

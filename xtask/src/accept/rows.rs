@@ -2,7 +2,7 @@
 //!
 //! Refuses to know how a row is run.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,6 +50,9 @@ const ALLOW: &str = include_str!("allow.toml");
 /// The same, but no model response may be asked for.
 const BLOCK: &str = include_str!("block.toml");
 
+/// Sockets are declined, HTTP is not.
+const DECLINE: &str = include_str!("decline.toml");
+
 /// The reason in `block.toml`, which Codex is expected to show to its user.
 const BLOCK_REASON: &str = "model calls are switched off in this sandbox";
 
@@ -85,6 +88,12 @@ pub(super) const ALL: &[Row] = &[
         client: Client::Exec { model: "gpt-6.1-sol", prompt: "Say something short." },
         policy: BLOCK,
         check: blocked,
+    },
+    Row {
+        name: "codex exec, sockets declined (426)",
+        client: Client::Exec { model: "gpt-6.1-sol", prompt: "Say something short." },
+        policy: DECLINE,
+        check: declined,
     },
     Row {
         name: "openai-python, websocket",
@@ -235,6 +244,25 @@ fn blocked(outcome: &Outcome) -> Result<String> {
     Ok(format!("{denied} denied, the endpoint saw no connection, codex shows: {}", shown.trim()))
 }
 
+fn declined(outcome: &Outcome) -> Result<String> {
+    let client = &outcome.client;
+    ensure!(
+        client.status.success(),
+        "codex ended with {}: {}",
+        client.status,
+        last_line(&client.stderr)
+    );
+    let sent: Vec<&Response> = responses(&outcome.log).collect();
+    let [only] = sent[..] else { bail!("{} responses instead of 1", sent.len()) };
+    ensure!(only.transport == Transport::Sse, "it came by {:?}", only.transport);
+    ensure!(client.stdout.contains(&only.text), "codex did not print {:?}", only.text);
+    let ledger = outcome.ledger.as_ref().context("no ledger")?;
+    let denied =
+        ledger.decided().filter(|decided| decided.rule.as_deref() == Some("no-sockets")).count();
+    ensure!(denied == 1, "{denied} upgrades denied");
+    Ok("1 upgrade declined, then the turn came by POST at once".into())
+}
+
 /// What a client script prints.
 #[derive(Deserialize)]
 struct Printed {
@@ -320,7 +348,7 @@ fn echo(outcome: &Outcome) -> Result<String> {
             _ => None,
         })
         .collect();
-    let [(received, sent)] = sockets[..] else { anyhow::bail!("{} sockets", sockets.len()) };
+    let [(received, sent)] = sockets[..] else { bail!("{} sockets", sockets.len()) };
     let want = (printed.messages, printed.bytes);
     ensure!(
         (received.messages, received.message_bytes) == want,

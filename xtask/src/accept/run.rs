@@ -76,7 +76,10 @@ impl Stage {
         }
         let (client, setup) = finished?;
         let ledger = match setup {
-            Some(setup) => Some(Ledger::read(&setup.jsonl(), codex::KEY)?),
+            Some(setup) => {
+                setup.check_sinks_agree()?;
+                Some(Ledger::read(&setup.jsonl(), codex::KEY)?)
+            }
             None => None,
         };
         Ok(Outcome { mode, client, log: log?, ledger, work: codex.work })

@@ -47,6 +47,10 @@ impl Table {
         self.rows.push(Line { row, mode, passed, detail, seconds });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub(super) fn json(&self) -> String {
         serde_json::json!(self.rows).to_string()
     }

@@ -41,10 +41,10 @@ pub(super) fn docs() -> Result<String> {
 /// `cargo test`, doc examples too.
 pub(super) fn test() -> Result<String> {
     let mut test = paths::cargo();
-    test.args(["test", "--locked", "--workspace", "--all-features"]);
-    let output = process::read(&mut test)?;
+    test.args(["test", "--quiet", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);
+    let printed = process::read(&mut test)?;
     let count = |word: &str| -> u64 {
-        let results = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+        let results = printed.lines().filter_map(|line| line.strip_prefix("test result: "));
         results.filter_map(|line| count_of(line, word)).sum()
     };
     Ok(format!("{} tests passed, {} ignored", count("passed"), count("ignored")))

@@ -58,7 +58,7 @@ pub(super) fn smoke(arguments: &Arguments) -> Result<String> {
         let mut run = cargo_fuzz()?;
         run.arg("run").arg(target).arg(kept).arg(format!("corpus/{target}"));
         let limit = format!("-max_total_time={}", arguments.seconds);
-        process::run(run.args(["--", limit.as_str(), "-verbosity=0", "-print_final_stats=0"]))
+        process::read(run.args(["--", limit.as_str()]))
             .with_context(|| format!("fuzz target {target} found something"))?;
     }
     Ok(format!("{} targets, {} s each, nothing found", wanted.len(), arguments.seconds))

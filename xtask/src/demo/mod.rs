@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::accept;
 use crate::clients::Clients;
 use crate::codex::Codex;
-use crate::endpoint::{Authority, Endpoint, Entry, Log};
+use crate::endpoint::{Authority, Endpoint, Log};
 use crate::paths;
 use crate::process;
 use crate::proxy::{self, Setup};
@@ -85,7 +86,7 @@ async fn session(folder: &Path, client: &Command) -> Result<()> {
     println!("\nwhat the ledger says:");
     process::run(Command::new(proxy::program()).arg("ledger").arg(setup.ledger()))
         .context("cannot show the ledger")?;
-    let sent = log.iter().filter(|entry| matches!(entry, Entry::Response(_))).count();
-    println!("\nthe endpoint sent {sent} model responses");
+    let equal = accept::same(&setup.jsonl(), &log).context("ledger and endpoint disagree")?;
+    println!("\nthe endpoint's own log says the same: {equal}");
     Ok(())
 }

@@ -51,7 +51,7 @@ async fn session() -> Result<()> {
     warmup["generate"] = json!(false);
     let ready = ask(&mut socket, &warmup).await?;
 
-    let words = json!({"type": "input_text", "text": "Please run: echo hello from a tool"});
+    let words = json!({"type": "input_text", "text": super::PROMPT});
     let turn = with(&ready["id"], json!([{"type": "message", "role": "user", "content": [words]}]));
     let called = ask(&mut socket, &turn).await?;
     let call = &called["output"][0];

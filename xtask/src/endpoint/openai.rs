@@ -43,6 +43,13 @@ pub(super) fn answer(
     Answer { truth: script.truth, events: script.events }
 }
 
+/// The answer to `request` in one piece: its only event is the response.
+pub(super) fn whole(request: &Value, number: Number, connection: u64) -> Answer {
+    let Answer { truth, mut events } = answer(request, number, Transport::Http, connection);
+    let last = events.last_mut().map(|last| last["response"].take());
+    Answer { truth, events: vec![last.unwrap_or_default()] }
+}
+
 /// The list of models, as `GET /v1/models` answers it.
 pub(super) fn models() -> Value {
     let model = |id: &str| json!({"id": id, "object": "model", "created": 1_790_000_000, "owned_by": "local"});

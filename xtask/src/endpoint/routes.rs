@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::log::{Entry, Transport};
+use super::log::{Entry, Provider, Transport};
 use super::server::Shared;
-use super::stream::{self, Body, Framing};
+use super::stream::{self, Body, Coding, Framing};
 use super::{anthropic, google, openai, sockets};
 
 /// Answers one request and logs the head of the answer.
@@ -57,37 +57,35 @@ async fn plain(
         return problem(StatusCode::BAD_REQUEST, "the request body is not JSON");
     };
     let streamed = asked["stream"] == json!(true);
-    let log = shared.log.clone();
+    let number = || shared.numbers.next();
     let (answer, framing) = match (path.as_str(), gemini(&path)) {
+        (path, None) if sockets::is_responses(path) && streamed => {
+            (openai::answer(&asked, number(), Transport::Sse, connection), Framing::Named)
+        }
         (path, None) if sockets::is_responses(path) => {
-            let transport = if streamed { Transport::Sse } else { Transport::Http };
-            let mut answer = openai::answer(&asked, shared.numbers.next(), transport, connection);
-            if !streamed {
-                let last = answer.events.pop().unwrap_or_default();
-                answer.events = vec![last["response"].clone()];
-            }
-            (answer, streamed.then_some(Framing::Named))
+            (openai::whole(&asked, number(), connection), Framing::Json)
         }
         ("/v1/messages", None) if streamed => {
-            (anthropic::streamed(&asked, shared.numbers.next(), connection), Some(Framing::Named))
+            (anthropic::streamed(&asked, number(), connection), Framing::Named)
         }
-        ("/v1/messages", None) => {
-            (anthropic::whole(&asked, shared.numbers.next(), connection), None)
-        }
+        ("/v1/messages", None) => (anthropic::whole(&asked, number(), connection), Framing::Json),
         (_, Some((model, "streamGenerateContent"))) => {
-            (google::streamed(model, shared.numbers.next(), connection), Some(Framing::Bare))
+            (google::streamed(model, number(), connection), Framing::Bare)
         }
         (_, Some((model, "generateContent"))) => {
-            (google::whole(model, shared.numbers.next(), connection), None)
+            (google::whole(model, number(), connection), Framing::Json)
         }
         _ => return problem(StatusCode::NOT_FOUND, "this endpoint has nothing here"),
     };
-    if let Some(framing) = framing {
-        return stream::events(answer, framing, log);
-    }
-    let whole = answer.events.into_iter().next().unwrap_or_default();
-    log.push(Entry::Response(answer.truth));
-    stream::json(&whole)
+    let coding = coding(&parts.headers, answer.truth.provider);
+    stream::events(answer, framing, coding, shared.log.clone())
+}
+
+/// Two of the three providers answer compressed, so that either way is played.
+fn coding(headers: &HeaderMap, provider: Provider) -> Coding {
+    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let gzip = accepted.filter_map(|line| line.to_str().ok()).any(|line| line.contains("gzip"));
+    if gzip && provider != Provider::Openai { Coding::Gzip } else { Coding::Identity }
 }
 
 /// `/VERSION/models/MODEL:METHOD` as its two names.
