@@ -2,7 +2,7 @@
 
 use crate::{
     authority::Authority,
-    request::{Intent, Kind, Scheme, second_reading},
+    request::{Intent, Kind, Scheme, readings},
 };
 use capsem_policy::{Action, Facts, On, Policy, Verdict};
 use capsem_telemetry::Attribution;
@@ -66,11 +66,11 @@ pub(crate) fn decide(
             outcome: Err(StatusCode::FORBIDDEN),
         };
     }
-    let first = verdict(policy, intent, attribution, &intent.path);
-    let verdict = match second_reading(&intent.path) {
-        Some(path) => stricter(first, verdict(policy, intent, attribution, &path)),
-        None => first,
-    };
+    let as_written = verdict(policy, intent, attribution, &intent.path);
+    let verdict = readings(&intent.path)
+        .skip(1)
+        .map(|path| verdict(policy, intent, attribution, &path))
+        .fold(as_written, stricter);
     let outcome = match verdict.action {
         Action::Allow => Ok(Permit { authority: intent.authority.clone(), scheme: intent.scheme }),
         Action::Ask | Action::Block => {

@@ -181,28 +181,39 @@ fn agree(a: &Authority, b: &Authority, refuse: fn(String) -> Refusal) -> Result<
     if a == b { Ok(()) } else { Err(refuse(format!("the request names both {a} and {b}"))) }
 }
 
+/// How often a path may be percent-encoded over itself.
+const ENCODINGS: usize = 3;
+
 /// Refuses a path that no honest client sends and that parsers disagree on. What is left may still
-/// have two readings through percent-encoding; policy judges both (see [`second_reading`]).
+/// have several readings through percent-encoding; policy judges them all (see [`readings`]).
 fn check_path(path: &str) -> Result<(), Refusal> {
     let refuse = |reason| Err(Refusal::new(StatusCode::BAD_REQUEST, FaultClass::Authority, reason));
     if path != "*" && !path.starts_with('/') {
         return refuse("the path does not begin with a slash");
     }
-    let decoded = second_reading(path);
-    let read = decoded.as_deref().unwrap_or(path);
-    if read.starts_with("//") || read.contains(['\\', '\0']) {
-        return refuse("the path could be read as another authority or path");
-    }
     let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    if read.split('/').any(is_dots) {
-        return refuse("the path has a dot segment");
+    for (depth, read) in readings(path).enumerate() {
+        if depth > ENCODINGS {
+            return refuse("the path is percent-encoded over and over");
+        }
+        if read.starts_with("//") || read.contains(['\\', '\0']) {
+            return refuse("the path could be read as another authority or path");
+        }
+        if read.split('/').any(is_dots) {
+            return refuse("the path has a dot segment");
+        }
     }
     Ok(())
 }
 
+/// The ways a path can be read: as it is, and decoded again and again until nothing changes.
+pub(crate) fn readings(path: &str) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(path.to_owned()), |path| decoded(path))
+}
+
 /// The path with its ASCII percent-encodings decoded, if it has any: how a server that decodes
 /// before it routes would read it.
-pub(crate) fn second_reading(path: &str) -> Option<String> {
+fn decoded(path: &str) -> Option<String> {
     let mut rest = path.split('%');
     let mut read = rest.next()?.to_owned();
     let mut differs = false;

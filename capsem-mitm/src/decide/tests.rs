@@ -56,6 +56,7 @@ fn permits() {
     check("/", 9001, Err((forbidden, None)));
     check("/admin/x", 443, Err((404, Some("admin"))));
     check("/admin%2fx", 443, Err((404, Some("admin"))));
+    check("/%2561dmin/x", 443, Err((404, Some("admin"))));
     check("/%61dmin/x", 443, Err((404, Some("admin"))));
     check("/ask", 443, Err((forbidden, Some("ask-first"))));
 }

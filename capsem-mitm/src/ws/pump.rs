@@ -8,11 +8,16 @@ use capsem_ws_codec::{Counters, Deflate, Item, Reader, Role};
 use std::{future::Future, io, mem, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    time::timeout,
+    task::yield_now,
+    time::{Instant, timeout},
 };
 
 /// Bytes read at once: one full TLS record, so that it goes on as one.
 const CHUNK: usize = 16 * 1024;
+/// Compressed bytes checked at once: they inflate to a mebibyte at most.
+const SLICE: usize = 1024;
+/// How long a chunk is checked before other connections have their turn.
+const TURN: Duration = Duration::from_micros(500);
 
 /// A place in one direction at which it may rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +34,13 @@ pub(super) struct Pump<R, W> {
     source: R,
     sink: W,
     reader: Reader,
-    /// Read bytes; `held[sent..good]` are checked and wait to be written.
+    /// Read bytes; `held[sent..good]` wait to be written, `held[checked..]` to be checked.
     held: Vec<u8>,
     sent: usize,
     good: usize,
+    checked: usize,
+    /// Most bytes checked without a look at the clock.
+    slice: usize,
     /// Whether the bytes up to `good` end inside a frame.
     amid_frame: bool,
     unflushed: bool,
@@ -74,6 +82,8 @@ where
             held: Vec::new(),
             sent: 0,
             good: 0,
+            checked: 0,
+            slice: if deflate.is_some() { SLICE } else { CHUNK },
             amid_frame: false,
             unflushed: false,
             progress: Progress::Flowing,
@@ -106,7 +116,9 @@ where
     }
 
     pub(super) fn rests_at(&self, border: Border) -> bool {
-        let between_frames = self.sent == self.good && !self.amid_frame;
+        let nothing_left =
+            self.sent == self.good && (self.is_over() || self.checked == self.held.len());
+        let between_frames = nothing_left && !self.amid_frame;
         match border {
             Border::Frame => between_frames,
             Border::Message => between_frames && !self.reader.in_message(),
@@ -143,10 +155,13 @@ where
             before => self.progress = before,
         }
         hooks.pause().await;
-        if let Err(cause) = self.read_chunk().await {
+        if self.checked < self.held.len() {
+            yield_now().await;
+        } else if let Err(cause) = self.read_chunk().await {
             return Err(self.over(cause));
+        } else {
+            hooks.touch();
         }
-        hooks.touch();
         self.check(hooks);
         Ok(())
     }
@@ -181,7 +196,7 @@ where
 
     async fn read_chunk(&mut self) -> Result<(), Cause> {
         self.held.clear();
-        (self.sent, self.good) = (0, 0);
+        (self.sent, self.good, self.checked) = (0, 0, 0);
         self.held.reserve(CHUNK);
         let read = self.source.read_buf(&mut self.held);
         let got = if self.amid_frame {
@@ -208,34 +223,53 @@ where
         }
     }
 
-    /// Checks the chunk and shows its messages. What may go on is `held[..good]`.
+    /// Checks the chunk, or as much of it as a turn allows, and shows its messages.
     fn check(&mut self, hooks: &Hooks<'_>) {
-        let mut rest = &self.held[..];
-        let end = loop {
-            match self.reader.read(&mut rest) {
-                Ok(Some(Item::Message(message))) => hooks.message(self.from, &message),
-                Ok(Some(Item::Close(close))) => {
-                    // Nothing after a Close is relayed (RFC 6455 section 5.5.1).
-                    let (code, reason) = (close.code.map(u16::from), close.reason.to_owned());
-                    break Some(Cause::Closed { by: self.from, code, reason });
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => break None,
-                Err(error) => break Some(Cause::Violation { by: self.from, error }),
+        let turn = Instant::now();
+        let mut end = None;
+        while end.is_none() && self.checked < self.held.len() {
+            let most = self.held.len().min(self.checked + self.slice);
+            let mut slice = &self.held[self.checked..most];
+            end = check_slice(self.from, &mut self.reader, &mut slice, hooks);
+            self.checked = most - slice.len();
+            if turn.elapsed() > TURN {
+                break;
             }
-        };
-        let checked = self.held.len() - rest.len();
+        }
         let amid = usize::try_from(self.reader.frame_consumed()).unwrap_or(usize::MAX);
+        let border = self.checked.saturating_sub(amid);
         if matches!(end, Some(Cause::Violation { .. })) {
-            // Of the frame at fault nothing more goes on; where it began in this chunk, nothing.
-            self.good = checked.saturating_sub(amid);
-            self.amid_frame = amid > checked;
+            // Of the frame at fault nothing more goes on; where none of it has, nothing.
+            self.amid_frame = amid > self.checked || border < self.sent;
+            self.good = border.max(self.sent);
         } else {
-            self.good = checked;
             self.amid_frame = amid > 0;
+            self.good = self.checked;
         }
         if let Some(cause) = end {
             self.progress = Progress::Ending(cause);
+        }
+    }
+}
+
+/// Reads a slice to its end, or to what ends its direction.
+fn check_slice(
+    from: Role,
+    reader: &mut Reader,
+    slice: &mut &[u8],
+    hooks: &Hooks<'_>,
+) -> Option<Cause> {
+    loop {
+        match reader.read(slice) {
+            Ok(Some(Item::Message(message))) => hooks.message(from, &message),
+            Ok(Some(Item::Close(close))) => {
+                // Nothing after a Close is relayed (RFC 6455 section 5.5.1).
+                let (code, reason) = (close.code.map(u16::from), close.reason.to_owned());
+                return Some(Cause::Closed { by: from, code, reason });
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(error) => return Some(Cause::Violation { by: from, error }),
         }
     }
 }
