@@ -161,8 +161,8 @@ impl Proxy {
 
     /// Serves until `drain` resolves, then closes the listeners and lets what is under way finish.
     ///
-    /// It returns when all has ended: at the latest `drain_timeout` and one `close_timeout` later, or
-    /// as soon as `now` resolves, when what is left is cut off. Every record is with the ledger
+    /// It returns when all has ended: at the latest after `drain_timeout`, or as soon as `now`
+    /// resolves, when what is left is cut off. Every record is with the ledger
     /// then, which is the caller's to finish.
     pub async fn run(self, drain: impl Future<Output = ()>, now: impl Future<Output = ()>) {
         let Self { cx, doors, .. } = self;
@@ -173,10 +173,9 @@ impl Proxy {
         drain.await;
         cx.ws.drain.begin();
         cx.tasks.close();
-        let patience = cx.limits.drain_timeout + cx.limits.close_timeout;
         tokio::select! {
             () = cx.tasks.wait() => return,
-            () = sleep(patience) => tracing::warn!(left = cx.tasks.len(), "the drain is over"),
+            () = sleep(cx.limits.drain_timeout) => tracing::warn!(left = cx.tasks.len(), "the drain is over"),
             () = now => tracing::warn!(left = cx.tasks.len(), "stopping at once"),
         }
         cx.cut.cancel();
@@ -225,7 +224,8 @@ fn tunnels(limits: &Limits) -> ws::Config {
         stall_timeout: limits.stall_timeout,
         idle_timeout: limits.idle_timeout,
         close_timeout: limits.close_timeout,
-        drain_timeout: limits.drain_timeout,
+        // What is left of the drain is for the close.
+        drain_timeout: limits.drain_timeout.saturating_sub(limits.close_timeout),
         drain: Drain::default(),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     connection::Door,
     decide::Decision,
     request::{Intent, Kind},
+    ws::Drain,
 };
 use capsem_policy::Action;
 use capsem_telemetry::{
@@ -34,6 +35,7 @@ pub(crate) struct Visit {
     recorded: bool,
     began: Instant,
     exchanges: AtomicU64,
+    drain: Drain,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -41,6 +43,7 @@ impl Visit {
     /// Records `opened`.
     pub(crate) fn open(
         ledger: Ledger,
+        drain: Drain,
         door: Door,
         peer: Option<SocketAddr>,
         slot: OwnedSemaphorePermit,
@@ -56,7 +59,7 @@ impl Visit {
             ledger.record(Record::Opened(Opened { conn: id, listener, peer }));
         }
         let (began, exchanges) = (Instant::now(), AtomicU64::new(0));
-        Arc::new(Self { id, ledger, recorded, began, exchanges, _slot: slot })
+        Arc::new(Self { id, ledger, recorded, began, exchanges, drain, _slot: slot })
     }
 
     /// Records a fault that belongs to no exchange.
@@ -284,6 +287,15 @@ impl ExchangeLog {
         self.pay(end);
     }
 
+    /// Why an exchange was let go of: the drain cut it, or the client left it where `reason` says.
+    pub(crate) fn let_go(&self, reason: &str) -> Close {
+        if self.visit.drain.begun() {
+            let reason = "cut off at the end of the drain";
+            return closed(CloseKind::Timeout, Some(Side::Proxy), None, Some(reason));
+        }
+        closed(CloseKind::Peer, Some(Side::Client), None, Some(reason))
+    }
+
     fn pay(&mut self, end: End) {
         self.owed = false;
         self.visit.ledger.record(Record::Ended(Box::new(Ended {
@@ -306,13 +318,14 @@ impl ExchangeLog {
 impl Drop for ExchangeLog {
     fn drop(&mut self) {
         if self.owed {
-            let (kind, by, reason) = if std::thread::panicking() {
-                (CloseKind::Error, Side::Proxy, "a fault of the proxy's own")
+            let close = if std::thread::panicking() {
+                let reason = "a fault of the proxy's own";
+                closed(CloseKind::Error, Some(Side::Proxy), None, Some(reason))
             } else {
-                (CloseKind::Peer, Side::Client, "the connection ended before the answer")
+                self.let_go("the connection ended before the answer")
             };
             self.pay(End {
-                close: closed(kind, Some(by), None, Some(reason)),
+                close,
                 to_upstream: Flow::default(),
                 to_client: Flow::default(),
                 evidence: None,

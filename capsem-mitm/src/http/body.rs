@@ -342,16 +342,13 @@ impl<B> Drop for ResponseBody<B> {
     }
 }
 
-/// Why the client let go of its response: a rule it broke meanwhile, or no reason of ours.
+/// Why nobody takes the response any more: a rule the client broke meanwhile, or no reason of ours.
 fn abandoned(log: &ExchangeLog, violation: Option<Refusal>) -> Close {
-    let (kind, reason) = match violation {
-        Some(Refusal { class, reason, .. }) => {
-            log.fault(Side::Client, class, &reason);
-            let late = class == FaultClass::Stall;
-            (if late { CloseKind::Timeout } else { CloseKind::Error }, reason)
-        }
-        None => (CloseKind::Peer, "the client left before the end of the response".into()),
+    let Some(Refusal { class, reason, .. }) = violation else {
+        return log.let_go("the client left before the end of the response");
     };
+    log.fault(Side::Client, class, &reason);
+    let kind = if class == FaultClass::Stall { CloseKind::Timeout } else { CloseKind::Error };
     closed(kind, Some(Side::Client), None, Some(&reason))
 }
 

@@ -85,10 +85,12 @@ pub(crate) async fn forward(
     let mut request = headers::request(request).map(|body| exchanged.request_body(body));
     let interim = Interim::count(&mut request);
     tokio::select! {
+        // An answer that came with too many is one too many as well.
+        biased;
+        () = interim.too_many() => Err(ForwardError::Interim),
         sent = timeout(limit, send(client, permit, request, exchanged)) => {
             sent.unwrap_or(Err(ForwardError::Timeout(limit)))
         }
-        () = interim.too_many() => Err(ForwardError::Interim),
     }
 }
 

@@ -158,8 +158,10 @@ async fn exchange(
     only_what_we_read(offer, request.headers_mut());
     let interim = Interim::count(&mut request);
     tokio::select! {
-        response = sender.send_request(request) => response.map_err(UpgradeError::Http),
+        // An answer that came with too many is one too many as well.
+        biased;
         () = interim.too_many() => Err(UpgradeError::Interim),
+        response = sender.send_request(request) => response.map_err(UpgradeError::Http),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::{Shortfall, Sink};
 use crate::{Error, Stamped};
 
@@ -9,23 +11,32 @@ use crate::{Error, Stamped};
 #[derive(Debug)]
 pub struct Memory {
     records: Arc<Mutex<Vec<Stamped>>>,
+    grown: Arc<Notify>,
 }
 
 /// The reading side of a [`Memory`].
 #[derive(Clone, Debug)]
 pub struct MemoryHandle {
     records: Arc<Mutex<Vec<Stamped>>>,
+    grown: Arc<Notify>,
 }
 
 impl Memory {
     /// An empty sink, and the handle to read it by.
     pub fn new() -> (Self, MemoryHandle) {
         let records = Arc::new(Mutex::new(Vec::new()));
-        (Self { records: Arc::clone(&records) }, MemoryHandle { records })
+        let grown = Arc::new(Notify::new());
+        let sink = Self { records: Arc::clone(&records), grown: Arc::clone(&grown) };
+        (sink, MemoryHandle { records, grown })
     }
 }
 
 impl MemoryHandle {
+    /// Resolves when there are more records than at the time of the call.
+    pub fn grown(&self) -> impl Future<Output = ()> + '_ {
+        self.grown.notified()
+    }
+
     /// A copy of all records so far.
     pub fn records(&self) -> Vec<Stamped> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -43,6 +54,7 @@ impl Sink for Memory {
 
     fn write(&mut self, batch: &[Stamped]) -> Result<(), Shortfall> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batch);
+        self.grown.notify_waiters();
         Ok(())
     }
 

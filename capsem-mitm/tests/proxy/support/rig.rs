@@ -12,7 +12,7 @@ use capsem_telemetry::{
     sink::{Memory, MemoryHandle},
 };
 use serde_json::Value;
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 /// The name every test's upstream goes by.
 pub(crate) const HOST: &str = "api.openai.com";
@@ -90,8 +90,12 @@ impl Rig {
             records.iter().filter(|r| matches!(r.record, Record::Closed(_))).count()
         };
         soon("closed records", async {
-            while closed(&self.records.records()) < count {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+            loop {
+                let grown = self.records.grown();
+                if closed(&self.records.records()) >= count {
+                    return;
+                }
+                grown.await;
             }
         })
         .await;
