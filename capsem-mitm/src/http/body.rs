@@ -201,7 +201,7 @@ impl Exchanged {
     fn finish(&self, outcome: &Outcome, broken: CloseKind) {
         let mut state = self.lock();
         let Some(mut log) = state.log.take() else { return };
-        let violation = state.busy.take().and_then(|busy| busy.take_violation());
+        let busy = state.busy.take();
         let evidence = state.evidence.take().and_then(|evidence| {
             let complete = matches!(outcome, Outcome::Complete);
             let (calls, evidence, _) = evidence.finish(log.elapsed(), complete);
@@ -214,7 +214,7 @@ impl Exchanged {
                 log.fault(*side, *class, detail);
                 closed(broken, Some(*side), None, Some(detail))
             }
-            Outcome::Abandoned => abandoned(&log, violation),
+            Outcome::Abandoned => abandoned(&log, busy.and_then(|busy| busy.take_violation())),
         };
         let flow = |wire_bytes| Flow { wire_bytes, ..Flow::default() };
         let (to_upstream, to_client) = (flow(state.to_upstream), flow(state.to_client));
