@@ -263,3 +263,21 @@ async fn plain_ws_through_absolute_form_and_by_host() {
         );
     }
 }
+
+#[tokio::test]
+async fn interim_responses_before_a_101_are_few() {
+    for (count, status) in [(8, "101"), (9, "502"), (50, "502")] {
+        let mut upstream = Upstream::tls(HOST).await;
+        let rig = Rig::open(&upstream).await;
+        let mut client = Client::tls(&rig, Path::Explicit, HOST).await;
+        client.send(upgrade("")).await;
+        let mut server = upstream.next().await;
+        let head = server.head().await;
+        server.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(count)).await;
+        if status == "101" {
+            server.switch(&head, "").await;
+        }
+        let head = client.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{count}: {head}");
+    }
+}
