@@ -8,6 +8,10 @@ const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV: u8 = 0x70;
 const MASKED: u8 = 0x80;
+/// The first byte of a text message in one frame.
+const TEXT: u8 = FIN | Opcode::Text as u8;
+/// The same of one of bytes.
+const BINARY: u8 = FIN | Opcode::Binary as u8;
 /// In place of a length: 16 bits of it follow.
 const LONG_16: u8 = 0x7E;
 /// In place of a length: 64 bits of it follow.
@@ -59,12 +63,26 @@ impl FrameHead {
     /// Reads a head from the start of `input`: the head and its own length in bytes.
     ///
     /// `Ok(None)` asks for more bytes. A violation is reported as soon as its byte is there.
+    #[inline]
     pub fn parse(
         input: &[u8],
         sender: Role,
         compression: Compression,
     ) -> Result<Option<(Self, usize)>, Error> {
         scan(input, sender, compression, &Alone).map_err(|violation| violation.error)
+    }
+
+    /// The frame's bytes on the wire, head and payload.
+    #[must_use]
+    #[inline]
+    pub const fn wire_len(&self) -> u64 {
+        let key = if self.mask.is_some() { 4 } else { 0 };
+        let head = match self.len {
+            0..=125 => 2,
+            126..=0xFFFF => 4,
+            _ => 10,
+        };
+        key + head + self.len
     }
 
     /// The head on the wire: an array and how many of its bytes count.
@@ -114,10 +132,12 @@ pub(crate) trait Rules {
 struct Alone;
 
 impl Rules for Alone {
+    #[inline]
     fn first(&self, _: Opcode) -> Result<(), Error> {
         Ok(())
     }
 
+    #[inline]
     fn length(&self, _: Opcode, _: u64) -> Result<(), Error> {
         Ok(())
     }
@@ -132,7 +152,8 @@ pub(crate) struct Violation {
 
 /// Reads a head, byte for byte in wire order, so that the first violation in that order is the one
 /// reported whatever else is wrong further on.
-#[inline]
+#[expect(clippy::inline_always, reason = "what it finds must not go through memory")]
+#[inline(always)]
 pub(crate) fn scan(
     input: &[u8],
     sender: Role,
@@ -153,7 +174,7 @@ pub(crate) fn scan(
     let (mask, used) = match sender {
         Role::Server => (None, used),
         Role::Client => match input.get(used..).and_then(<[u8]>::first_chunk) {
-            Some(key) => (Some(*key), used + 4),
+            Some(key) => (Some(*key), used + key.len()),
             None => return Ok(None),
         },
     };
@@ -161,13 +182,63 @@ pub(crate) fn scan(
     Ok(Some((FrameHead { fin, rsv1, opcode, mask, len }, used)))
 }
 
+/// A message of one frame that keeps every rule of its form and lies whole in some bytes.
+///
+/// Plain numbers, and the head made of them late: a head that passes through an `Option` costs
+/// more than finding it.
+#[derive(Clone, Copy)]
+pub(crate) struct Single {
+    pub(crate) len: u64,
+    /// Where the payload begins.
+    pub(crate) begins: usize,
+    /// Where it ends.
+    pub(crate) ends: usize,
+}
+
+impl Single {
+    /// Whatever else is in `input` gives `None`, and is [`scan`]'s to name.
+    #[expect(clippy::inline_always, reason = "what it finds must not go through memory")]
+    #[inline(always)]
+    pub(crate) fn find(input: &[u8], sender: Role, compression: Compression) -> Option<Self> {
+        let [first, second, ..] = *input else { return None };
+        let known = match compression {
+            Compression::Off => first,
+            Compression::PerMessage => first & !RSV1,
+        };
+        let masked = second & MASKED != 0;
+        if !matches!(known, TEXT | BINARY) || masked != (sender == Role::Client) {
+            return None;
+        }
+        let (len, used) = read_length(second & !MASKED, input).ok()??;
+        let begins = if masked { used + 4 } else { used };
+        let ends = usize::try_from(len).ok()?.checked_add(begins)?;
+        (ends <= input.len()).then_some(Self { len, begins, ends })
+    }
+
+    /// The head, out of the bytes it was found in.
+    #[inline]
+    pub(crate) fn head(self, input: &[u8]) -> FrameHead {
+        let head = input.get(..self.begins).unwrap_or_default();
+        let (first, second) = match head {
+            [first, second, ..] => (*first, *second),
+            _ => (0, 0),
+        };
+        let masked = second & MASKED != 0;
+        FrameHead {
+            fin: true,
+            rsv1: first & RSV1 != 0,
+            opcode: if first & !RSV1 == TEXT { Opcode::Text } else { Opcode::Binary },
+            mask: if masked { head.last_chunk().copied() } else { None },
+            len: self.len,
+        }
+    }
+}
+
 #[inline]
 fn check_first(first: u8, compression: Compression) -> Result<Opcode, Error> {
     let opcode = Opcode::try_from(first & 0x0F)?;
-    let allowed = match (compression, opcode) {
-        (Compression::PerMessage, Opcode::Text | Opcode::Binary) => RSV1,
-        _ => 0,
-    };
+    let rsv1 = compression == Compression::PerMessage && opcode.begins_message();
+    let allowed = if rsv1 { RSV1 } else { 0 };
     if first & RSV & !allowed != 0 {
         return Err(Error::Rsv { bits: (first & RSV) >> 4, opcode });
     }

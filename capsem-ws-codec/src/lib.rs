@@ -4,7 +4,7 @@
 //! http::request::Parts  --read_request-->    Offer
 //! http::response::Parts --check_response-->  Accepted { subprotocol, deflate }
 //!
-//! bytes --Decoder--> Head Payload* End | Control        frames, as slices of the bytes
+//! bytes --Decoder--> Data | Control                     frames, as slices of the bytes
 //! bytes --Reader---> Message | Ping | Pong | Close      messages, unmasked, inflated, checked
 //!
 //! encode_data encode_ping encode_pong encode_close encode_frame --> bytes
@@ -24,7 +24,9 @@
 //!
 //! `deflate` (default): reads permessage-deflate. Without it no offer is forwarded and none agreed.
 
+mod assembly;
 mod close;
+mod control;
 mod decoder;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -33,6 +35,7 @@ mod deflate;
 mod deflate;
 mod encoder;
 mod error;
+mod event;
 mod extension;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -48,9 +51,11 @@ mod sequence;
 mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
-pub use decoder::{Control, Decoder, Event, Payload};
+pub use control::Control;
+pub use decoder::Decoder;
 pub use encoder::{encode_close, encode_data, encode_frame, encode_ping, encode_pong};
 pub use error::Error;
+pub use event::{Data, Event};
 pub use extension::Deflate;
 pub use head::{Compression, FrameHead};
 pub use limits::Limits;
@@ -58,3 +63,4 @@ pub use mask::Mask;
 pub use message::{Counters, Item, Message, Reader};
 pub use opcode::Opcode;
 pub use role::Role;
+pub use utf8::Utf8;

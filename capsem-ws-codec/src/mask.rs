@@ -1,15 +1,18 @@
 //! Masking: XOR with a four-byte key (RFC 6455 section 5.3). Refuses to make keys.
 
-/// Bytes one step of the loop takes: wide enough for every vector unit the compiler may use.
-const LANE: usize = 32;
+use fearless_simd::{Level, Simd, dispatch, prelude::*};
+
+/// From this length on the machine's widest vectors pay for the call that finds them.
+const WIDE: usize = 256;
 /// Bytes copied before they are unmasked: small enough to be in the first-level cache still.
 const BLOCK: usize = 4096;
 
 /// A key at its place in a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask {
-    /// The key, turned so that its first byte is the next one to use.
-    key: [u8; 4],
+    /// The key as it lies in memory, turned so that its first byte is the next one to use. A word,
+    /// since four bytes beside a tag do not travel in registers.
+    key: u32,
 }
 
 impl Mask {
@@ -27,27 +30,20 @@ impl Mask {
         // The truncation keeps the only two bits that matter, and a rotation by whole bytes turns
         // the key whatever the machine's byte order.
         let bits = (phase & 3) as u32 * 8;
-        Self { key: u32::from_be_bytes(key).rotate_left(bits).to_be_bytes() }
+        let turned = u32::from_be_bytes(key).rotate_left(bits);
+        Self { key: u32::from_ne_bytes(turned.to_be_bytes()) }
     }
 
     /// The same key `count` payload bytes further on.
     #[must_use]
     pub const fn after(self, count: u64) -> Self {
-        Self::new(self.key, count)
+        Self::new(self.key.to_ne_bytes(), count)
     }
 
     /// Masks or unmasks `data` in place.
+    #[inline]
     pub fn apply(self, data: &mut [u8]) {
-        let lane = self.lane();
-        let (blocks, tail) = data.as_chunks_mut::<LANE>();
-        for block in blocks {
-            for (byte, key) in block.iter_mut().zip(&lane) {
-                *byte ^= key;
-            }
-        }
-        for (byte, key) in tail.iter_mut().zip(&lane) {
-            *byte ^= key;
-        }
+        if data.len() < WIDE { self.apply_words(data) } else { self.apply_wide(data) }
     }
 
     /// Appends `data`, masked or unmasked, to `dst`.
@@ -63,12 +59,41 @@ impl Mask {
         }
     }
 
-    fn lane(self) -> [u8; LANE] {
-        let mut lane = [0; LANE];
-        for four in lane.as_chunks_mut::<4>().0 {
-            *four = self.key;
+    #[inline(never)]
+    fn apply_wide(self, data: &mut [u8]) {
+        dispatch!(Level::new(), simd => self.apply_vectors(simd, data));
+    }
+
+    /// Inlined, so that it becomes code for the vectors that `simd` proves to be there.
+    #[expect(clippy::inline_always, reason = "as fearless_simd asks for")]
+    #[inline(always)]
+    fn apply_vectors<S: Simd>(self, simd: S, data: &mut [u8]) {
+        let key = S::u32s::splat(simd, self.key).bitcast::<S::u8s>();
+        let mut fours = data.chunks_exact_mut(4 * S::u8s::LEN);
+        for four in &mut fours {
+            for vector in four.chunks_exact_mut(S::u8s::LEN) {
+                (S::u8s::from_slice(simd, vector) ^ key).store_slice(vector);
+            }
         }
-        lane
+        let mut vectors = fours.into_remainder().chunks_exact_mut(S::u8s::LEN);
+        for vector in &mut vectors {
+            (S::u8s::from_slice(simd, vector) ^ key).store_slice(vector);
+        }
+        // A vector is a multiple of the key's length.
+        self.apply_words(vectors.into_remainder());
+    }
+
+    #[inline]
+    fn apply_words(self, data: &mut [u8]) {
+        let key = u64::from(self.key);
+        let key = key << 32 | key;
+        let (words, rest) = data.as_chunks_mut::<8>();
+        for word in words {
+            *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+        }
+        for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
+            *byte ^= key;
+        }
     }
 }
 
