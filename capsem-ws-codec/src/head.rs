@@ -89,34 +89,28 @@ impl FrameHead {
     ///
     /// The length takes its shortest form. The receiver's limit of 2^63 is not checked.
     #[must_use]
+    #[inline]
     pub fn encode(&self) -> ([u8; Self::MAX_WIRE_LEN], usize) {
-        let mut wire = [0; Self::MAX_WIRE_LEN];
-        let mut used = 0;
-        let mut put = |bytes: &[u8]| {
-            for (place, byte) in wire.iter_mut().skip(used).zip(bytes) {
-                *place = *byte;
-            }
-            used += bytes.len();
-        };
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
-        put(&[fin | rsv1 | u8::from(self.opcode)]);
-        match (u8::try_from(self.len), u16::try_from(self.len)) {
-            (Ok(len @ ..LONG_16), _) => put(&[masked | len]),
-            (_, Ok(len)) => {
-                put(&[masked | LONG_16]);
-                put(&len.to_be_bytes());
-            }
-            (_, Err(_)) => {
-                put(&[masked | LONG_64]);
-                put(&self.len.to_be_bytes());
-            }
-        }
+        let first = fin | rsv1 | u8::from(self.opcode);
+        let (short, long, used) = match (u8::try_from(self.len), u16::try_from(self.len)) {
+            (Ok(len @ ..LONG_16), _) => (len, 0, 2),
+            (_, Ok(len)) => (LONG_16, u64::from(len.to_be()), 4),
+            (_, Err(_)) => (LONG_64, self.len.to_be(), 10),
+        };
+        // Put together as one number, whose first byte on the wire is its lowest.
+        let long = u64::from_le(long);
+        let mut wire =
+            u128::from(u16::from_le_bytes([first, masked | short])) | u128::from(long) << 16;
+        let mut len = used;
         if let Some(key) = self.mask {
-            put(&key);
+            wire |= u128::from(u32::from_le_bytes(key)) << (8 * used);
+            len += key.len();
         }
-        (wire, used)
+        let [wire @ .., _, _] = wire.to_le_bytes();
+        (wire, len)
     }
 }
 

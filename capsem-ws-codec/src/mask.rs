@@ -69,13 +69,7 @@ impl Mask {
     #[inline(always)]
     fn apply_vectors<S: Simd>(self, simd: S, data: &mut [u8]) {
         let key = S::u32s::splat(simd, self.key).bitcast::<S::u8s>();
-        let mut fours = data.chunks_exact_mut(4 * S::u8s::LEN);
-        for four in &mut fours {
-            for vector in four.chunks_exact_mut(S::u8s::LEN) {
-                (S::u8s::from_slice(simd, vector) ^ key).store_slice(vector);
-            }
-        }
-        let mut vectors = fours.into_remainder().chunks_exact_mut(S::u8s::LEN);
+        let mut vectors = data.chunks_exact_mut(S::u8s::LEN);
         for vector in &mut vectors {
             (S::u8s::from_slice(simd, vector) ^ key).store_slice(vector);
         }
