@@ -1,8 +1,11 @@
 //! The one message of a direction that is being put together. Refuses to know frames and inflating.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Output;
 use crate::{Error, FrameHead, Limits, Mask, Message, Opcode, utf8::Utf8};
 
-/// Bytes of payload buffer kept after a message that needed more.
+/// Bytes of payload buffer kept once a message has needed no more, so that long messages in a row do
+/// not make a new buffer each.
 pub(crate) const KEPT: usize = 64 * 1024;
 /// Bytes unmasked at once where they are not kept: a first-level cache's share, and a multiple of
 /// the key's length, so that a key needs no turning between them.
@@ -42,7 +45,7 @@ impl Assembly {
             self.opcode = head.opcode;
             self.compressed = head.rsv1;
             self.payload.clear();
-            if self.payload.capacity() > KEPT {
+            if self.payload.capacity() > KEPT && self.len <= KEPT as u64 {
                 self.payload.shrink_to(KEPT);
             }
             (self.len, self.wire_len, self.fragments) = (0, 0, 0);
@@ -99,25 +102,6 @@ impl Assembly {
         Ok(())
     }
 
-    /// Takes inflated payload, up to the nearer of the two limits on it.
-    pub(crate) fn inflated(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let limit = self.limits.inflate.min(self.limits.message);
-        let room = usize::try_from(limit.saturating_sub(self.len)).unwrap_or(usize::MAX);
-        let within = chunk.get(..room).unwrap_or(chunk);
-        check_text(self.opcode, &mut self.utf8, within, self.len).map_err(|(error, _)| error)?;
-        if within.len() < chunk.len() {
-            return Err(if self.limits.inflate <= self.limits.message {
-                Error::InflateLimit { limit }
-            } else {
-                Error::MessageLimit { limit }
-            });
-        }
-        let room = self.limits.capture.saturating_sub(self.payload.len());
-        self.payload.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
-        self.len += chunk.len() as u64;
-        Ok(())
-    }
-
     pub(crate) fn end(&self) -> Result<(), Error> {
         if self.utf8.is_complete() { Ok(()) } else { Err(Error::Utf8Unfinished { len: self.len }) }
     }
@@ -133,6 +117,35 @@ impl Assembly {
             compressed: self.compressed,
             truncated: self.len > payload.len() as u64,
         }
+    }
+}
+
+/// Takes inflated payload, up to the nearer of the two limits on it.
+#[cfg(feature = "deflate")]
+impl Output for Assembly {
+    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+        let left = self.limits.inflate.min(self.limits.message).saturating_sub(self.len);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1);
+        (&mut self.payload, most)
+    }
+
+    fn made(&mut self, made: usize) -> Result<(), Error> {
+        let Limits { inflate, message, capture, .. } = self.limits;
+        let limit = inflate.min(message);
+        let chunk = self.payload.get(self.payload.len() - made..).unwrap_or_default();
+        let room = usize::try_from(limit - self.len).unwrap_or(usize::MAX);
+        let within = chunk.get(..room).unwrap_or(chunk);
+        check_text(self.opcode, &mut self.utf8, within, self.len).map_err(|(error, _)| error)?;
+        if within.len() < chunk.len() {
+            return Err(if inflate <= message {
+                Error::InflateLimit { limit }
+            } else {
+                Error::MessageLimit { limit }
+            });
+        }
+        self.len += made as u64;
+        self.payload.truncate(capture);
+        Ok(())
     }
 }
 

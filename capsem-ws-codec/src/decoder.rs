@@ -138,6 +138,9 @@ impl Decoder {
             let payload = input.advance(single.ends).payload(single.begins, &head, 0);
             return Ok(Some(Event::Data(Data { head, offset: 0, payload, ends: true })));
         }
+        if input.is_empty() && matches!(self.state, State::Border) {
+            return Ok(None);
+        }
         let (used, found) = self.other(input);
         let taken = input.advance(used);
         Ok(match found? {
@@ -172,7 +175,6 @@ impl Decoder {
             State::Failed(error) => (0, Err(error)),
             State::Border => match self.scan(input) {
                 Ok(Some((head, skip))) => self.begin(&head, skip, input),
-                Ok(None) if input.is_empty() => (0, Ok(Found::Nothing)),
                 Ok(None) => self.rest_of_head([0; FrameHead::MAX_WIRE_LEN], 0, input),
                 Err(Violation { error, at }) => self.violated(error, at),
             },

@@ -100,10 +100,9 @@ impl FrameHead {
             (_, Ok(len)) => (LONG_16, u64::from(len.to_be()), 4),
             (_, Err(_)) => (LONG_64, self.len.to_be(), 10),
         };
-        // Put together as one number, whose first byte on the wire is its lowest.
-        let long = u64::from_le(long);
-        let mut wire =
-            u128::from(u16::from_le_bytes([first, masked | short])) | u128::from(long) << 16;
+        // One number whose lowest byte is the first on the wire: no byte is stored by itself.
+        let start = u128::from(u16::from_le_bytes([first, masked | short]));
+        let mut wire = start | u128::from(u64::from_le(long)) << 16;
         let mut len = used;
         if let Some(key) = self.mask {
             wire |= u128::from(u32::from_le_bytes(key)) << (8 * used);
@@ -269,11 +268,13 @@ fn read_length(short: u8, input: &[u8]) -> Result<Option<(u64, usize)>, Violatio
             None => return Ok(None),
         },
         LONG_64 => {
+            let len = long.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+            // The highest bit is known before the rest is there.
             if long.first().is_some_and(|byte| byte & 0x80 != 0) {
                 return Err(Violation { error: Error::LengthHighBit, at: 2 });
             }
-            match long.first_chunk() {
-                Some(bytes) => (u64::from_be_bytes(*bytes), 10, 1 << 16),
+            match len {
+                Some(len) => (len, 10, 1 << 16),
                 None => return Ok(None),
             }
         }

@@ -4,6 +4,9 @@ use fearless_simd::{Level, Simd, dispatch, prelude::*};
 
 /// From this length on the machine's widest vectors pay for the call that finds them.
 const WIDE: usize = 256;
+/// From this length on it pays to begin at a cache line, so that no vector lies across two.
+const LONG: usize = 4096;
+const CACHE_LINE: usize = 64;
 /// Bytes copied before they are unmasked: small enough to be in the first-level cache still.
 const BLOCK: usize = 4096;
 
@@ -61,7 +64,11 @@ impl Mask {
 
     #[inline(never)]
     fn apply_wide(self, data: &mut [u8]) {
-        dispatch!(Level::new(), simd => self.apply_vectors(simd, data));
+        let lead = if data.len() < LONG { 0 } else { data.as_ptr().align_offset(CACHE_LINE) };
+        let (lead, data) = data.split_at_mut_checked(lead).unwrap_or_default();
+        self.apply_words(lead);
+        let mask = self.after(lead.len() as u64);
+        dispatch!(Level::new(), simd => mask.apply_vectors(simd, data));
     }
 
     /// Inlined, so that it becomes code for the vectors that `simd` proves to be there.

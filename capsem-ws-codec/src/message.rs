@@ -264,12 +264,12 @@ fn inflate(
     unmasked: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let Some(mask) = mask else {
-        return inflater.push(wire, |chunk| assembly.inflated(chunk));
+        return inflater.push(wire, assembly);
     };
     for wire in wire.chunks(SCRATCH) {
         unmasked.clear();
         mask.append(wire, unmasked);
-        inflater.push(unmasked, |chunk| assembly.inflated(chunk))?;
+        inflater.push(unmasked, assembly)?;
     }
     Ok(())
 }

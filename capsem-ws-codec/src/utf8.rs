@@ -1,7 +1,7 @@
 //! UTF-8 checked piece by piece, with no copy and no heap. Refuses to know where messages end.
 
 /// Below this length a loop over words is done before a vector unit is asked for.
-const SHORT: usize = 64;
+const SHORT: usize = 256;
 
 /// A check of one text that comes in pieces (RFC 6455 section 8.1).
 ///
@@ -33,12 +33,11 @@ impl Utf8 {
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
         // The usual piece begins and ends between characters and is good.
-        let good = match bytes {
-            [.., 0x80..=0xFF] => false,
-            _ if bytes.len() < SHORT && is_ascii(bytes) => true,
-            _ => self.missing == 0 && simdutf8::basic::from_utf8(bytes).is_ok(),
-        };
-        if good && self.missing == 0 { Ok(()) } else { self.push_any(bytes) }
+        let short = bytes.len() < SHORT && is_ascii(bytes);
+        if self.missing == 0 && (short || is_whole(bytes)) {
+            return Ok(());
+        }
+        self.push_any(bytes)
     }
 
     #[inline(never)]
@@ -91,12 +90,24 @@ impl Utf8 {
     }
 }
 
+/// Whether every byte is below 0x80, by words that may overlap.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let words = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
-    let rest = rest.iter().fold(0, |all, byte| all | byte);
-    words & 0x8080_8080_8080_8080 == 0 && rest < 0x80
+    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().all(u8::is_ascii);
+    };
+    let mut any = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+    if bytes.len() > 2 * first.len() {
+        let (words, _) = bytes.as_chunks();
+        any = words.iter().fold(any, |any, word| any | u64::from_ne_bytes(*word));
+    }
+    any & 0x8080_8080_8080_8080 == 0
+}
+
+/// Whether this is good text that ends with a character of one byte.
+#[inline]
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(u8::is_ascii) && simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// How many bytes at the end begin a character that is not all there.
