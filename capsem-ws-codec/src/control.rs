@@ -7,7 +7,7 @@ use crate::{
     utf8::Utf8,
 };
 
-/// A whole control frame, its payload unmasked and held inline.
+/// A whole control frame, its payload unmasked and held inline (RFC 6455 section 5.5).
 #[derive(Clone, Copy)]
 pub struct Control {
     opcode: Opcode,
@@ -32,7 +32,8 @@ impl Control {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    /// The payload as that of a Close frame.
+    /// The payload as that of a Close frame, whatever the opcode. Never fails for a Close that a
+    /// decoder handed out; for the rest as [`CloseFrame::parse`] does.
     pub fn close(&self) -> Result<CloseFrame<'_>, Error> {
         CloseFrame::parse(self.payload())
     }

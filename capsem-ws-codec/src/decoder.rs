@@ -11,7 +11,12 @@ use crate::{
     utf8::Utf8,
 };
 
-/// The frames of one direction.
+/// The frames of one direction (RFC 6455 section 5).
+///
+/// Knows the rules of heads, their order, the [`Limits`] on them, and the payload of a Close. Text
+/// and compressed payloads go through unread. Of the limits, `inflate` and `capture` do not apply.
+///
+/// A clone goes on from where the original stands.
 ///
 /// ```
 /// use capsem_ws_codec::{Compression, Decoder, Event, Limits, Role};

@@ -5,7 +5,9 @@
 use crate::{Control, FrameHead, Mask};
 use std::{mem, ops::Deref};
 
-/// What the next bytes are. `P` is how a payload is handed out.
+/// What the next bytes are. `P` is how a payload is handed out: as `&[u8]` by
+/// [`Decoder::decode`](crate::Decoder::decode), as `&mut [u8]` by
+/// [`Decoder::decode_in_place`](crate::Decoder::decode_in_place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<P> {
     /// A data frame, if it lies whole in the input; else its next part.

@@ -19,7 +19,7 @@ const LONG_64: u8 = 0x7F;
 /// The longest payload a control frame may have.
 pub(crate) const MAX_CONTROL: usize = 125;
 
-/// Whether permessage-deflate was agreed on, so that RSV1 has a meaning.
+/// Whether permessage-deflate was agreed on, so that RSV1 has a meaning (RFC 7692 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     /// No extension: every reserved bit must be zero.
@@ -28,7 +28,7 @@ pub enum Compression {
     PerMessage,
 }
 
-/// The first bytes of a frame, decoded.
+/// The first bytes of a frame, decoded (RFC 6455 section 5.2).
 ///
 /// ```
 /// use capsem_ws_codec::{Compression, FrameHead, Opcode, Role};
@@ -62,7 +62,12 @@ impl FrameHead {
 
     /// Reads a head from the start of `input`: the head and its own length in bytes.
     ///
-    /// `Ok(None)` asks for more bytes. A violation is reported as soon as its byte is there.
+    /// Knows the rules that one head can break alone: reserved bits and opcodes, the mask, the form
+    /// of the length, and what a control frame may be. Order and limits are a
+    /// [`Decoder`](crate::Decoder)'s.
+    ///
+    /// `Ok(None)` asks for more bytes; the next call gets the old ones again. A violation is
+    /// reported as soon as its byte is there.
     #[inline]
     pub fn parse(
         input: &[u8],
@@ -87,7 +92,18 @@ impl FrameHead {
 
     /// The head on the wire: an array and how many of its bytes count.
     ///
-    /// The length takes its shortest form. The receiver's limit of 2^63 is not checked.
+    /// The length takes its shortest form. Whether a receiver takes the head, as with a length of
+    /// 2^63 or more or a fragmented Ping, is not checked.
+    ///
+    /// ```
+    /// use capsem_ws_codec::{FrameHead, Opcode};
+    ///
+    /// let opcode = Opcode::Binary;
+    /// let head = FrameHead { fin: true, rsv1: false, opcode, mask: None, len: 300 };
+    /// let (bytes, used) = head.encode();
+    /// assert_eq!(bytes[..used], [0x82, 0x7e, 0x01, 0x2c]);
+    /// assert_eq!(head.wire_len(), 304);
+    /// ```
     #[must_use]
     #[inline]
     pub fn encode(&self) -> ([u8; Self::MAX_WIRE_LEN], usize) {

@@ -10,7 +10,19 @@ const CACHE_LINE: usize = 64;
 /// Bytes copied before they are unmasked: small enough to be in the first-level cache still.
 const BLOCK: usize = 4096;
 
-/// A key at its place in a payload.
+/// A key at its place in a payload (RFC 6455 section 5.3).
+///
+/// Masking and unmasking are the same; a payload may be done in pieces.
+///
+/// ```
+/// use capsem_ws_codec::Mask;
+///
+/// let mask = Mask::new([0x37, 0xfa, 0x21, 0x3d], 0);
+/// let mut masked = Vec::new();
+/// mask.append(b"Hel", &mut masked);
+/// mask.after(3).append(b"lo", &mut masked);
+/// assert_eq!(masked, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask {
     /// The key as it lies in memory, turned so that its first byte is the next one to use. A word,
@@ -19,7 +31,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// `key` as the frame head has it, `phase` payload bytes into the frame.
+    /// `key` as the frame head has it, to go on `phase` bytes into the frame's payload.
     ///
     /// ```
     /// use capsem_ws_codec::Mask;

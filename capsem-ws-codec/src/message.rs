@@ -22,7 +22,7 @@ pub enum Item<'r> {
     Close(CloseFrame<'r>),
 }
 
-/// A whole message.
+/// A whole message, and how it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'r> {
     /// [`Opcode::Text`] or [`Opcode::Binary`].
@@ -35,7 +35,7 @@ pub struct Message<'r> {
     pub len: u64,
     /// The bytes of its frames on the wire, heads included.
     pub wire_len: u64,
-    /// Its frames.
+    /// Its data frames, at least one.
     pub fragments: u32,
     /// Whether it came compressed.
     pub compressed: bool,
@@ -52,11 +52,14 @@ pub struct Counters {
     pub messages: u64,
     /// Uncompressed payload bytes of whole messages.
     pub message_bytes: u64,
-    /// Bytes consumed.
+    /// Bytes consumed, those of unfinished frames and of what came before an error included.
     pub wire_bytes: u64,
 }
 
-/// The messages of one direction.
+/// The messages of one direction (RFC 6455 section 5.4, RFC 7692 section 6).
+///
+/// Keeps the start of the message under way, up to [`Limits::capture`] bytes, and the inflater's
+/// window once a compressed byte came. A reader that read nothing holds no heap memory.
 ///
 /// ```
 /// use capsem_ws_codec::{Item, Limits, Reader, Role};
