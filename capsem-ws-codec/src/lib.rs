@@ -22,7 +22,8 @@
 //!
 //! # Features
 //!
-//! `deflate` (default): reads permessage-deflate. Without it no offer is forwarded and none agreed.
+//! - `deflate` (default): reads permessage-deflate. Without it no offer is forwarded and none agreed.
+//! - `tokio-util`: the module `tokio_codec`.
 
 mod assembly;
 mod close;
@@ -48,6 +49,8 @@ mod message;
 mod opcode;
 mod role;
 mod sequence;
+#[cfg(feature = "tokio-util")]
+pub mod tokio_codec;
 mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
