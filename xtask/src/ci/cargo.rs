@@ -57,6 +57,14 @@ pub(super) fn test() -> Result<String> {
     Ok(format!("{} tests passed, {} ignored", count("passed"), count("ignored")))
 }
 
+/// `cargo package` of the codec, which others use alone. Builds what it packs, with all features.
+pub(super) fn package() -> Result<String> {
+    let mut package = paths::cargo();
+    package.args(["package", "--quiet", "--locked", "--offline", "--allow-dirty"]);
+    process::run(package.args(["--package", "capsem-ws-codec", "--all-features"]))?;
+    Ok("the codec builds from its package".into())
+}
+
 /// The number before `word` in `ok. 12 passed; 0 failed; ...`.
 fn count_of(line: &str, word: &str) -> Option<u64> {
     let (before, _) = line.split_once(&format!(" {word}"))?;

@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Docs,
     /// Unit, property and integration tests: no network, no foreign tool
     Test,
+    /// The codec as a crate of its own: built from what `cargo publish` would send
+    Package,
     /// Which crate may reach which: `cargo tree` against the design
     Arrows,
     /// What no other tool looks at: file heads, file lengths, stray paths, README
@@ -48,6 +50,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Clippy => cargo::clippy(),
         Step::Docs => cargo::docs(),
         Step::Test => cargo::test(),
+        Step::Package => cargo::package(),
         Step::Arrows => arrows::check(),
         Step::Tidy => tidy::check(),
         Step::Deny(arguments) => deny::check(arguments),
@@ -59,11 +62,12 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 9] = [
+    let steps: [(&str, Run); 10] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
         ("test", cargo::test),
+        ("package", cargo::package),
         ("arrows", arrows::check),
         ("tidy", tidy::check),
         ("deny", || deny::check(&deny::Arguments::default())),
