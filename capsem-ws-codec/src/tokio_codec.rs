@@ -135,7 +135,8 @@ impl Decoder for MessageCodec {
     type Error = CodecError;
 
     /// Consumes all of `src` before it asks for more, as the reader keeps what is unfinished; so
-    /// `src` never grows with a message. What follows a Close is dropped unread.
+    /// `src` never grows with a message. What follows a Close is dropped unread. An error leaves
+    /// `src` at the byte that broke the rule, and every later call gives the same one.
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<OwnedItem>, CodecError> {
         let mut rest = &src[..];
         let read = self.reader.read(&mut rest).map(|item| item.map(owned));

@@ -84,10 +84,11 @@ fn violations() {
     check(b"\x81\x03a\xff!", &[], Some("Violation(Utf8 { at: 1 })"));
     check(b"\x81\x80", &[], Some("Violation(MaskUnexpected)"));
 
-    let mut src = BytesMut::from(&b"\x83"[..]);
+    let (mut codec, mut src) = (client(), BytesMut::from(&b"\x81\x03a\xff!"[..]));
     for _ in 0..2 {
-        let error = client().decode(&mut src).expect_err("reserved");
-        assert_eq!(error.close_code(), Some(CloseCode::PROTOCOL));
+        let error = codec.decode(&mut src).expect_err("not text");
+        assert_eq!(error.close_code(), Some(CloseCode::INVALID_DATA));
+        assert_eq!(src[..], b"\xff!"[..], "left at its byte");
     }
     assert_eq!(CodecError::Cut.close_code(), None);
 }
