@@ -6,8 +6,10 @@ mod accept;
 mod ci;
 mod clients;
 mod codex;
+mod conformance;
 mod demo;
 mod endpoint;
+mod install;
 mod namespace;
 mod paths;
 mod process;
@@ -30,6 +32,8 @@ struct Arguments {
 enum Task {
     /// Real clients through the built program, its ledger compared with what was really sent
     Accept(accept::Arguments),
+    /// The Autobahn suite against the codec and through the built program, both roles
+    Conformance(conformance::Arguments),
     /// A real agent through the proxy, and the ledger it leaves: no key, no network
     Demo,
     /// Installs the pinned clients of `accept` and `demo`
@@ -46,6 +50,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Accept(arguments) => accept::accept(&arguments),
+        Task::Conformance(arguments) => conformance::conformance(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),
         Task::ModelClient => demo::model_client(),

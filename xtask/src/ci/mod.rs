@@ -15,12 +15,12 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::accept;
+use crate::{accept, conformance};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below, then `accept`; ends with `N passed, N failed`
+    /// Every step below, then `conformance --quick` and `accept`; ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -72,6 +72,7 @@ fn all() -> Result<()> {
         ("tidy", tidy::check),
         ("deny", || deny::check(&deny::Arguments::default())),
         ("fuzz", || fuzz::smoke(&fuzz::Arguments::default())),
+        ("conformance", conformance::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;
