@@ -52,7 +52,9 @@ pub(crate) fn as_step() -> Result<String> {
 }
 
 fn judge(arguments: &Arguments) -> Result<String> {
-    proxy::build()?;
+    if arguments.arrangements().into_iter().any(Arrangement::is_proxied) {
+        proxy::build()?;
+    }
     let suite = Arc::new(Suite::install()?);
     let cases = arguments.choose(&suite)?;
     let folder = paths::target().join("conformance");

@@ -27,7 +27,7 @@ impl Deflater {
             Role::Server => agreed.server_no_context_takeover,
         };
         let bits = bits(role, agreed);
-        let compress = Compress::new_with_window_bits(Compression::default(), false, bits);
+        let compress = Compress::new_with_window_bits(Compression::fast(), false, bits);
         Ok(Self { compress, takeover: !without })
     }
 
