@@ -62,7 +62,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 10] = [
+    let steps: [(&str, Run); 11] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
