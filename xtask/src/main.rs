@@ -3,6 +3,7 @@
 //! One module per task; this file only names them.
 
 mod accept;
+mod bench;
 mod ci;
 mod clients;
 mod codex;
@@ -34,6 +35,9 @@ enum Task {
     Accept(accept::Arguments),
     /// The Autobahn suite against the codec and through the built program, both roles
     Conformance(conformance::Arguments),
+    /// Figures beside those of others, measured in one run
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// A real agent through the proxy, and the ledger it leaves: no key, no network
     Demo,
     /// Installs the pinned clients of `accept` and `demo`
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Accept(arguments) => accept::accept(&arguments),
         Task::Conformance(arguments) => conformance::conformance(&arguments),
+        Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),
         Task::ModelClient => demo::model_client(),

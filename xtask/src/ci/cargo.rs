@@ -4,14 +4,17 @@ use anyhow::Result;
 
 use crate::{paths, process};
 
-/// `cargo fmt --check`, the fuzz workspace too.
+/// `cargo fmt --check`, the workspaces of their own too.
 pub(super) fn fmt() -> Result<String> {
     process::run(paths::cargo().args(["fmt", "--all", "--check"]))?;
-    process::run(paths::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    for manifest in ["bench/Cargo.toml", "fuzz/Cargo.toml"] {
+        process::run(paths::cargo().args(["fmt", "--manifest-path", manifest, "--check"]))?;
+    }
     Ok("formatted".into())
 }
 
-/// Clippy over every target: with all features, and with the sets a host may choose.
+/// Clippy over every target: with all features, with the sets a host may choose, and the benchmark,
+/// which nothing else in ci builds.
 pub(super) fn clippy() -> Result<String> {
     let sets: [&[&str]; 5] = [
         &["--workspace", "--all-features"],
@@ -28,7 +31,11 @@ pub(super) fn clippy() -> Result<String> {
         }
         process::run(clippy.args(["--", "-D", "warnings"]))?;
     }
-    Ok(format!("no warning in {} feature sets", sets.len()))
+    let mut bench = paths::cargo();
+    bench.args(["clippy", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]);
+    bench.arg("--target-dir").arg(paths::target().join("bench"));
+    process::run(bench.args(["--", "-D", "warnings"]))?;
+    Ok(format!("no warning in {} feature sets and the benchmark", sets.len()))
 }
 
 /// `cargo doc` of our own crates, and of the codec as its users build it.
