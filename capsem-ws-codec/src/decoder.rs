@@ -37,6 +37,9 @@ pub struct Decoder {
     state: State,
     /// Bytes of the frame under way that were consumed.
     consumed: u64,
+    /// A message of one frame may come now if it is shorter than this; 0 while anything is under
+    /// way. What the limits and the state say, in one number.
+    single_below: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +76,15 @@ impl Decoder {
     /// A decoder of what `sender` sends, from right after the handshake.
     #[must_use]
     pub fn new(sender: Role, compression: Compression, limits: Limits) -> Self {
-        let sequence = Sequence::Between;
-        Self { sender, compression, limits, sequence, state: State::Border, consumed: 0 }
+        Self {
+            sender,
+            compression,
+            limits,
+            sequence: Sequence::Between,
+            state: State::Border,
+            consumed: 0,
+            single_below: single_below(&limits),
+        }
     }
 
     /// Reads up to the next event and advances `input` past it.
@@ -131,6 +141,7 @@ impl Decoder {
     pub(crate) fn fail(&mut self, error: Error, consumed: u64) {
         self.state = State::Failed(error);
         self.consumed = consumed;
+        self.single_below = 0;
     }
 
     /// The next event. The usual one is a message of one frame that lies whole in the input; all
@@ -163,15 +174,20 @@ impl Decoder {
     #[expect(clippy::inline_always, reason = "head and payload stay in registers")]
     #[inline(always)]
     fn single(&self, input: &[u8]) -> Option<Single> {
-        let (State::Border, Sequence::Between) = (&self.state, self.sequence) else { return None };
-        let single = Single::find(input, self.sender, self.compression)?;
-        let Limits { frame, message, fragments, .. } = self.limits;
-        (single.len <= frame && single.len <= message && fragments > 0).then_some(single)
+        Single::find(input, self.sender, self.compression)
+            .filter(|single| single.len < self.single_below)
     }
 
     /// How many bytes of `input` are consumed, and what they hold.
     #[inline(never)]
     fn other(&mut self, input: &[u8]) -> (usize, Result<Found, Error>) {
+        let step = self.step(input);
+        let at_rest = matches!(self.state, State::Border) && self.sequence == Sequence::Between;
+        self.single_below = if at_rest { single_below(&self.limits) } else { 0 };
+        step
+    }
+
+    fn step(&mut self, input: &[u8]) -> (usize, Result<Found, Error>) {
         match self.state {
             State::Data { head, offset } => self.data(head, offset, 0, input.len()),
             State::Head { bytes, have } => self.rest_of_head(bytes, have, input),
@@ -296,6 +312,14 @@ impl Decoder {
     fn violated(&mut self, error: Error, used: usize) -> (usize, Result<Found, Error>) {
         self.fail(error, self.consumed + used as u64);
         (used, Err(error))
+    }
+}
+
+/// Messages of one frame must be shorter.
+fn single_below(limits: &Limits) -> u64 {
+    match limits.fragments {
+        0 => 0,
+        1.. => limits.frame.min(limits.message).saturating_add(1),
     }
 }
 

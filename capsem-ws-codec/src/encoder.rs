@@ -18,8 +18,11 @@ use crate::{CloseCode, Error, FrameHead, Mask, Opcode, Role, head::MAX_CONTROL};
 /// ```
 pub fn encode_frame(head: FrameHead, payload: &[u8], dst: &mut Vec<u8>) {
     let (bytes, used) = FrameHead { len: payload.len() as u64, ..head }.encode();
-    dst.reserve(used + payload.len());
-    dst.extend_from_slice(bytes.get(..used).unwrap_or_default());
+    let start = dst.len();
+    dst.reserve(bytes.len() + payload.len());
+    // All of the array, whose length is known, and then off with what is no head.
+    dst.extend_from_slice(&bytes);
+    dst.truncate(start + used);
     match head.mask {
         Some(key) => Mask::new(key, 0).append(payload, dst),
         None => dst.extend_from_slice(payload),

@@ -21,11 +21,19 @@ pub(crate) const MAX_CONTROL: usize = 125;
 
 /// Whether permessage-deflate was agreed on, so that RSV1 has a meaning (RFC 7692 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Compression {
     /// No extension: every reserved bit must be zero.
-    Off,
+    Off = 0,
     /// RSV1 on the first frame of a message says that the message is compressed.
-    PerMessage,
+    PerMessage = RSV1,
+}
+
+impl Compression {
+    /// The reserved bit that may be set, where it stands in the first byte of a head.
+    const fn rsv1(self) -> u8 {
+        self as u8
+    }
 }
 
 /// The first bytes of a frame, decoded (RFC 6455 section 5.2).
@@ -113,12 +121,12 @@ impl FrameHead {
         let first = fin | rsv1 | u8::from(self.opcode);
         let (short, long, used) = match (u8::try_from(self.len), u16::try_from(self.len)) {
             (Ok(len @ ..LONG_16), _) => (len, 0, 2),
-            (_, Ok(len)) => (LONG_16, u64::from(len.to_be()), 4),
-            (_, Err(_)) => (LONG_64, self.len.to_be(), 10),
+            (_, Ok(len)) => (LONG_16, u64::from(u16::from_le_bytes(len.to_be_bytes())), 4),
+            (_, Err(_)) => (LONG_64, u64::from_le_bytes(self.len.to_be_bytes()), 10),
         };
         // One number whose lowest byte is the first on the wire: no byte is stored by itself.
         let start = u128::from(u16::from_le_bytes([first, masked | short]));
-        let mut wire = start | u128::from(u64::from_le(long)) << 16;
+        let mut wire = start | u128::from(long) << 16;
         let mut len = used;
         if let Some(key) = self.mask {
             wire |= u128::from(u32::from_le_bytes(key)) << (8 * used);
@@ -210,14 +218,12 @@ impl Single {
     #[inline(always)]
     pub(crate) fn find(input: &[u8], sender: Role, compression: Compression) -> Option<Self> {
         let [first, second, ..] = *input else { return None };
-        let known = match compression {
-            Compression::Off => first,
-            Compression::PerMessage => first & !RSV1,
-        };
-        let masked = second & MASKED != 0;
-        if !matches!(known, TEXT | BINARY) || masked != (sender == Role::Client) {
+        let known = first & !compression.rsv1();
+        let masked = second & MASKED;
+        if !matches!(known, TEXT | BINARY) || masked != sender.mask_bit() {
             return None;
         }
+        let masked = masked != 0;
         let (len, used) = read_length(second & !MASKED, input).ok()??;
         let begins = if masked { used + 4 } else { used };
         let ends = usize::try_from(len).ok()?.checked_add(begins)?;
@@ -246,8 +252,7 @@ impl Single {
 #[inline]
 fn check_first(first: u8, compression: Compression) -> Result<Opcode, Error> {
     let opcode = Opcode::try_from(first & 0x0F)?;
-    let rsv1 = compression == Compression::PerMessage && opcode.begins_message();
-    let allowed = if rsv1 { RSV1 } else { 0 };
+    let allowed = if opcode.begins_message() { compression.rsv1() } else { 0 };
     if first & RSV & !allowed != 0 {
         return Err(Error::Rsv { bits: (first & RSV) >> 4, opcode });
     }
