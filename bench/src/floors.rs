@@ -39,8 +39,8 @@ pub fn entries(case: Case, stream: &Stream) -> Vec<Entry> {
             known("known: read copy + UTF-8", Copied::<Scalar, false>::new(stream)),
         ],
         (Bench::Encode, true) => vec![
-            floor("floor: head + XOR u64", Joined::<Scalar, true>::new(stream)),
-            known("known: head, XOR u64 in place", Apart::<Scalar, true>::new(stream)),
+            floor("floor: head, XOR u64 in place", Apart::<Scalar, true>::new(stream)),
+            known("known: head + XOR u64 copy", Joined::<Scalar, true>::new(stream)),
         ],
         (Bench::Encode, false) => vec![
             floor("floor: head only", Apart::<Scalar, false>::new(stream)),
@@ -94,8 +94,8 @@ fn wide(case: Case, stream: &Stream) -> Vec<Entry> {
             known("known: read copy + XOR AVX2 + UTF-8", Copied::<Wide, true>::new(stream)),
         ],
         (Bench::Encode, true) => vec![
-            floor("floor: head + XOR AVX2", Joined::<Wide, true>::new(stream)),
-            known("known: head, XOR AVX2 in place", Apart::<Wide, true>::new(stream)),
+            floor("floor: head, XOR AVX2 in place", Apart::<Wide, true>::new(stream)),
+            known("known: head + XOR AVX2 copy", Joined::<Wide, true>::new(stream)),
         ],
         (Bench::Mask, _) => vec![floor("floor: XOR AVX2", Masks::new(stream, Wide::apply))],
         _ => Vec::new(),

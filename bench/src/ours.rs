@@ -38,8 +38,8 @@ pub fn entries(case: Case, stream: &Stream) -> Vec<Entry> {
             vec![ours(Messages::new(stream, sender, Some(Deflate::default())))]
         }
         (Bench::Encode, true) => vec![
-            ours(Joined::new(stream, true)),
-            also("capsem-ws-codec, masked in place", Apart::new(stream, true)),
+            ours(Apart::new(stream, true)),
+            variant("capsem-ws-codec encode_frame", Joined::new(stream, true)),
         ],
         (Bench::Encode, false) => vec![
             ours(Apart::new(stream, false)),
@@ -58,11 +58,6 @@ pub fn entries(case: Case, stream: &Stream) -> Vec<Entry> {
 
 fn ours(subject: impl Subject + 'static) -> Entry {
     Entry::new(NAME, Kind::Ours, subject)
-}
-
-/// Another use that serves the same purpose; the fastest of them meets the peers.
-fn also(name: &'static str, subject: impl Subject + 'static) -> Entry {
-    Entry::new(name, Kind::Ours, subject)
 }
 
 /// A use at another level, to hold the main one against.

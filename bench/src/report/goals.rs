@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::Measured;
 use crate::case::Bench;
 use crate::harness::Outcome;
-use crate::ours;
 use crate::subject::Kind;
 
 /// Time over time in one run, at most.
@@ -49,13 +48,10 @@ fn against_floor(measured: &Measured, most: f64) -> Option<Verdict> {
     verdict(measured.ours()?, measured.best(Kind::Floor)?, most)
 }
 
-/// The codec in its fastest use against the fastest peer in its own, copies or not.
+/// The codec's main row against the fastest peer, copies or not.
 fn against_peer(measured: &Measured, most: f64) -> Option<Verdict> {
-    let (ours, peer) = (measured.best(Kind::Ours)?, measured.best(Kind::Peer)?);
-    let mut verdict = verdict(ours, peer, most)?;
-    if ours.name != ours::NAME {
-        verdict.text = format!("{} {}", ours.name, verdict.text);
-    }
+    let peer = measured.best(Kind::Peer)?;
+    let mut verdict = verdict(measured.ours()?, peer, most)?;
     let floor = measured.best(Kind::Floor)?.ns()? / peer.ns()?;
     if !verdict.reached && floor > most {
         let _ = write!(verdict.text, " (the floor is {floor:.2}x of it)");
