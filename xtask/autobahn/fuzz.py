@@ -18,6 +18,11 @@ from twisted.internet import reactor
 from autobahntestsuite import fuzzing
 from autobahntestsuite.octets import b2a_hex, octets, text
 
+# The suite's deadlines are those of a machine that has nothing else to do. No verdict but that of a
+# missed deadline depends on them.
+PATIENCE = 5
+HANDSHAKES = {"openHandshakeTimeout": 20, "closeHandshakeTimeout": 20}
+
 LOGGED = 64  # octets of a payload that the report shows
 
 
@@ -45,7 +50,7 @@ def readable(value):
 
 
 def bridge():
-    """Lets cases speak of octets as strings, and the protocol of bytes."""
+    """Lets cases speak of octets as strings, and the protocol of bytes; and gives them time."""
     fuzzing.binLogData = hex_shown
     fuzzing.asciiLogData = text_shown
     protocol = fuzzing.FuzzingProtocol
@@ -66,6 +71,12 @@ def bridge():
 
         setattr(protocol, name, hear)
 
+    def wait(name):
+        waited = getattr(protocol, name)
+        setattr(protocol, name, lambda self, delay: waited(self, delay * PATIENCE))
+
+    for name in ["closeAfter", "killAfter"]:
+        wait(name)
     for name in ["sendFrame", "sendMessage", "sendMessageFrameData", "sendCloseFrame"]:
         outward(name)
     for name in ["onMessage", "onPong"]:
@@ -73,7 +84,7 @@ def bridge():
 
 
 def keep_results(spec):
-    """Writes the results whenever there is one more; calls `last` after the last."""
+    """Writes the results, every ten and after the last, with which a server ends."""
     results = []
     log = fuzzing.FuzzingFactory.logCase
 
@@ -95,13 +106,15 @@ def client(spec):
     host, port = spec["connect"]
     fuzzing.connectWS = lambda factory, **named: reactor.connectTCP(host, port, factory)
     server = {"agent": spec["agent"], "url": spec["url"]}
-    fuzzing.startClient({"servers": [server], "cases": spec["cases"]})
+    options = HANDSHAKES | {"serverConnectionDropTimeout": 20}
+    fuzzing.startClient({"servers": [server], "cases": spec["cases"], "options": options})
 
 
 def server(spec):
     port, sys.stdout = sys.stdout, sys.stderr  # the suite has words of its own
     # Without a port in it, as whoever asks may have come by another.
-    factory = fuzzing.FuzzingServerFactory({"url": "ws://localhost", "cases": spec["cases"]})
+    given = {"url": "ws://localhost", "cases": spec["cases"], "options": HANDSHAKES}
+    factory = fuzzing.FuzzingServerFactory(given)
     factory.externalPort = None
     address = reactor.listenTCP(0, factory, interface="127.0.0.1").getHost()
     print(address.port, file=port, flush=True)
