@@ -29,8 +29,12 @@ pub fn entries(case: Case, stream: &Stream) -> Vec<Entry> {
                 variant("capsem-ws-codec Decoder, payload skipped", Skipped::new(stream, sender)),
             ]
         }
-        (Bench::Decode | Bench::DecodeText, _) => vec![
-            ours(InPlace::new(stream, sender)),
+        (Bench::Decode | Bench::DecodeText, masked) => vec![
+            if masked {
+                ours(InPlace::new(stream, sender))
+            } else {
+                ours(Borrowed::new(stream, sender))
+            },
             variant("capsem-ws-codec, read copy", Copied::new(stream, sender)),
             variant("capsem-ws-codec Reader", Messages::new(stream, sender, None)),
         ],
@@ -134,7 +138,33 @@ impl Subject for InPlace {
     }
 }
 
-/// The same, but the bytes first arrive by copies of at most [`READ`], and long payloads in pieces.
+/// The same for frames that are not masked: payloads as slices of what was read.
+struct Borrowed {
+    wire: Aligned,
+    decoder: Decoder,
+    utf8: Utf8,
+}
+
+impl Borrowed {
+    fn new(stream: &Stream, sender: Role) -> Self {
+        let (wire, utf8) = (Aligned::copy(&stream.wire), Utf8::default());
+        Self { wire, decoder: decoder(sender), utf8 }
+    }
+}
+
+impl Subject for Borrowed {
+    fn run<S: Sink>(&mut self, passes: usize, sink: &mut S) {
+        for _ in 0..passes {
+            let mut input = &*self.wire;
+            while let Some(event) = self.decoder.decode(&mut input).expect("good frames") {
+                let Event::Data(data) = event else { panic!("a data frame") };
+                hand_on(data.head, data.payload, data.ends, &mut self.utf8, sink);
+            }
+        }
+    }
+}
+
+/// The same as in place, but the bytes first arrive by copies of at most [`READ`], and long payloads in pieces.
 struct Copied {
     wire: Aligned,
     buffer: Aligned,
@@ -169,18 +199,24 @@ fn decoder(sender: Role) -> Decoder {
 fn hand_out(decoder: &mut Decoder, utf8: &mut Utf8, mut input: &mut [u8], sink: &mut impl Sink) {
     while let Some(event) = decoder.decode_in_place(&mut input).expect("good frames") {
         let Event::Data(data) = event else { panic!("a data frame") };
-        match data.head.opcode {
-            Opcode::Text => {
-                utf8.push(data.payload).expect("a text");
-                assert!(!data.ends || utf8.is_complete(), "a text");
-            }
-            Opcode::Binary => {}
-            opcode => panic!("{opcode:?}"),
+        hand_on(data.head, data.payload, data.ends, utf8, sink);
+    }
+}
+
+/// What a user does with a part of a frame: looks at its opcode, and checks a text.
+#[inline]
+fn hand_on(head: FrameHead, payload: &[u8], ends: bool, utf8: &mut Utf8, sink: &mut impl Sink) {
+    match head.opcode {
+        Opcode::Text => {
+            utf8.push(payload).expect("a text");
+            assert!(!ends || utf8.is_complete(), "a text");
         }
-        sink.piece(data.payload);
-        if data.ends {
-            sink.end();
-        }
+        Opcode::Binary => {}
+        opcode => panic!("{opcode:?}"),
+    }
+    sink.piece(payload);
+    if ends {
+        sink.end();
     }
 }
 

@@ -119,21 +119,25 @@ impl FrameHead {
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
         let first = fin | rsv1 | u8::from(self.opcode);
-        let (short, long, used) = match (u8::try_from(self.len), u16::try_from(self.len)) {
-            (Ok(len @ ..LONG_16), _) => (len, 0, 2),
-            (_, Ok(len)) => (LONG_16, u64::from(u16::from_le_bytes(len.to_be_bytes())), 4),
-            (_, Err(_)) => (LONG_64, u64::from_le_bytes(self.len.to_be_bytes()), 10),
+        let (key, key_len) = match self.mask {
+            Some(key) => (u64::from(u32::from_le_bytes(key)), key.len()),
+            None => (0, 0),
         };
+        let start = |short| u64::from(u16::from_le_bytes([first, masked | short]));
         // One number whose lowest byte is the first on the wire: no byte is stored by itself.
-        let start = u128::from(u16::from_le_bytes([first, masked | short]));
-        let mut wire = start | u128::from(long) << 16;
-        let mut len = used;
-        if let Some(key) = self.mask {
-            wire |= u128::from(u32::from_le_bytes(key)) << (8 * used);
-            len += key.len();
-        }
+        let (wire, len) = match (u8::try_from(self.len), u16::try_from(self.len)) {
+            (Ok(len @ ..LONG_16), _) => (u128::from(start(len) | key << 16), 2),
+            (_, Ok(len)) => {
+                let len = u64::from(u16::from_le_bytes(len.to_be_bytes()));
+                (u128::from(start(LONG_16) | len << 16 | key << 32), 4)
+            }
+            (_, Err(_)) => {
+                let len = u128::from(u64::from_le_bytes(self.len.to_be_bytes()));
+                (u128::from(start(LONG_64)) | len << 16 | u128::from(key) << 80, 10)
+            }
+        };
         let [wire @ .., _, _] = wire.to_le_bytes();
-        (wire, len)
+        (wire, len + key_len)
     }
 }
 
