@@ -54,6 +54,22 @@ fn good_heads() {
 }
 
 #[test]
+fn length_on_the_wire() {
+    for len in [0, 1, 125, 126, 127, 65535, 65536, u64::MAX >> 1] {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            for (fin, rsv1) in [(true, false), (false, true)] {
+                let head = FrameHead { fin, rsv1, opcode: Opcode::Binary, mask, len };
+                let (bytes, used) = head.encode();
+                assert_eq!(head.wire_len(), used as u64 + len, "{head:?}");
+                let sender = if mask.is_some() { Client } else { Server };
+                let parsed = FrameHead::parse(&bytes[..used], sender, PerMessage);
+                assert_eq!(parsed, Ok(Some((head, used))));
+            }
+        }
+    }
+}
+
+#[test]
 fn first_byte() {
     for opcode in [3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF] {
         check(&[0x80 | opcode, 0], (Server, Off), 1, Err(Error::Opcode { opcode }));

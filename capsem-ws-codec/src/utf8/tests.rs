@@ -63,6 +63,10 @@ fn texts() {
         b"a\xe2\x82",
         b"a\xf0\x9f\x92",
         b"a\xf0\x28\x8c\x28",
+        // Short, not ASCII, and with an ASCII byte last.
+        b"\x80\x80a",
+        b"\x80\x80\x80\x80\x80\x80\x80\x80a",
+        b"\x80aaaaaaa\x80aaaaaaaa",
     ] {
         check(text);
     }
