@@ -53,7 +53,7 @@ pub fn against_tungstenite(data: &[u8]) -> Vec<Difference> {
     let theirs = their_reading(sender, &wire);
     // What only we refuse is mended, so that all behind it is compared too.
     let mut ours = our_reading(sender, &wire);
-    while let Some(Error::LengthNotMinimal { len }) = ours.error {
+    while let Some(len) = not_minimal(&wire, &ours) {
         met.push(Difference::LengthNotMinimal);
         shorten(&mut wire, border(&ours), len);
         ours = our_reading(sender, &wire);
@@ -198,16 +198,31 @@ fn is_violation(error: &TheirError) -> bool {
     matches!(error, TheirError::Protocol(_) | TheirError::Capacity(_) | TheirError::Utf8(_))
 }
 
+/// The length we refuse for its form. Of a control frame the longer forms are all too long to us.
+fn not_minimal(wire: &[u8], ours: &Transcript) -> Option<u64> {
+    match ours.error? {
+        Error::LengthNotMinimal { len } => Some(len),
+        Error::ControlLength { .. } => declared(&wire[border(ours)..]).filter(|len| *len <= 125),
+        _ => None,
+    }
+}
+
 /// Whether a frame is all there, whatever its head is worth.
 fn is_whole(frame: &[u8]) -> bool {
-    let Some((count, mask)) = length_bytes(frame) else { return false };
-    let Some(bytes) = frame.get(2..2 + count) else { return false };
-    let len = match count {
-        0 => u64::from(frame[1] & 0x7F),
-        _ => bytes.iter().fold(0, |len, byte| len << 8 | u64::from(*byte)),
+    let (Some(len), Some((count, mask))) = (declared(frame), length_bytes(frame)) else {
+        return false;
     };
     let here = frame.len() as u64;
     here.checked_sub((2 + count + mask) as u64).is_some_and(|payload| payload >= len)
+}
+
+/// The length a frame declares, in whatever form.
+fn declared(frame: &[u8]) -> Option<u64> {
+    let (count, _) = length_bytes(frame)?;
+    match frame.get(2..2 + count)? {
+        [] => Some(u64::from(frame[1] & 0x7F)),
+        bytes => Some(bytes.iter().fold(0, |len, byte| len << 8 | u64::from(*byte))),
+    }
 }
 
 /// How many bytes after the second say the length, and how many are a key.

@@ -32,6 +32,8 @@ fn differences() {
     check(b"\x81\x04a\xff", &[WholeFrame]);
     check(b"\x81\x7e\x00\x01a\x81\x01b", &[LengthNotMinimal]);
     check(b"\x81\x7f\0\0\0\0\0\0\0\x01a\x83\x00", &[LengthNotMinimal]);
+    check(b"\x89\x7e\x00\x02hi\x83\x00", &[LengthNotMinimal]);
+    check(b"\x89\x7e\x00\x7e", &[WholeFrame]);
     check(b"\x88\x02\x03\xed", &[CloseCodeReplaced]);
     check(b"\x88\x02\x03\xf6", &[CloseCode1014]);
     check(b"\x01\x01\xe0\x00\x01\x9f", &[]);
