@@ -6,7 +6,8 @@ use crate::{CloseCode, Opcode};
 
 /// A violation by the sender of the bytes, with its numbers.
 ///
-/// The same bytes give the same error however they are cut.
+/// The same bytes give the same error however they are cut, as soon as the bytes that make it one
+/// are there. A length and a code count as there with their last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -107,6 +108,9 @@ pub enum Error {
     #[error("compressed data is corrupt")]
     Inflate,
     /// A compressed message ends inside a DEFLATE block (RFC 7692 section 7.2.1).
+    ///
+    /// With context takeover, one that the four bytes every reader appends make nothing of (section
+    /// 7.2.2) is read as those readers do: what is wrong shows in the next message.
     #[error("a compressed message ends inside a block")]
     InflateUnfinished,
     /// A message inflates to more than [`Limits::inflate`](crate::Limits::inflate).
@@ -173,3 +177,6 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

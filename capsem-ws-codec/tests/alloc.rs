@@ -1,9 +1,9 @@
-//! Reading at steady state allocates nothing: not per frame, not per message.
+//! At steady state nothing allocates: not per frame, not per message, reading or writing.
 
 use allocation_counter::measure;
 use capsem_ws_codec::{
-    Compression, Decoder, Deflate, Event, FrameHead, Item, Limits, Opcode, Reader, Role,
-    encode_frame,
+    CloseCode, CloseFrame, Compression, Decoder, Deflate, Event, FrameHead, Item, Limits, Mask,
+    Opcode, Reader, Role, Utf8, encode_close, encode_data, encode_frame, encode_ping, encode_pong,
 };
 use flate2::{Compress, FlushCompress};
 
@@ -85,6 +85,88 @@ fn decoder() {
         });
         assert_eq!((ends, counted.count_total), (7, 0));
     }
+}
+
+#[test]
+fn decoder_in_place() {
+    for role in [Role::Client, Role::Server] {
+        let mut wire = frames(role, None);
+        let mut decoder = Decoder::new(role, Compression::Off, Limits::default());
+        let (mut ends, mut controls) = (0, 0);
+        let counted = measure(|| {
+            for mut piece in wire.chunks_mut(777) {
+                while let Some(event) = decoder.decode_in_place(&mut piece).expect("well formed") {
+                    match event {
+                        Event::Data(data) => ends += usize::from(data.ends),
+                        Event::Control(control) => controls += control.payload().len(),
+                    }
+                }
+            }
+        });
+        assert_eq!((ends, controls, counted.count_total), (7, 125, 0));
+    }
+}
+
+#[test]
+fn an_error() {
+    let counted = measure(|| {
+        for wire in [&b"\x83\x00"[..], b"\x81\x02a\xff", b"\x88\x02\x03\xed", b"\x81\x85abcd"] {
+            let mut input = wire;
+            let mut reader = Reader::new(Role::Server, None, Limits::default());
+            while let Ok(Some(_)) = reader.read(&mut input) {}
+            assert!(reader.read(&mut input).is_err());
+        }
+    });
+    // Text is put together, or lent; what is refused has no buffer.
+    assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn encoding_into_a_buffer_with_room() {
+    let payload = vec![b'x'; 70_000];
+    let mut wire = Vec::with_capacity(payload.len() + FrameHead::MAX_WIRE_LEN);
+    for (role, mask) in [(Role::Client, Some(KEY)), (Role::Server, None)] {
+        let counted = measure(|| {
+            for len in [0, 1, 125, 126, 4096, 65_535, 65_536, payload.len()] {
+                wire.clear();
+                encode_data(role, Opcode::Binary, &payload[..len], mask, &mut wire);
+                wire.clear();
+                let opcode = Opcode::Continuation;
+                let head = FrameHead { fin: false, rsv1: false, opcode, mask, len: 0 };
+                encode_frame(head, &payload[..len], &mut wire);
+            }
+            wire.clear();
+            encode_ping(role, &payload[..125], mask, &mut wire).expect("short enough");
+            encode_pong(role, b"", mask, &mut wire).expect("short enough");
+            encode_close(role, CloseCode::NORMAL, "a reason", mask, &mut wire);
+        });
+        assert_eq!(counted.count_total, 0, "{role:?}");
+    }
+}
+
+#[test]
+fn the_parts() {
+    let text = "aé€😀".repeat(2000);
+    let mut masked = text.clone().into_bytes();
+    let mut appended = Vec::with_capacity(masked.len());
+    let head = FrameHead { fin: true, rsv1: false, opcode: Opcode::Text, mask: Some(KEY), len: 9 };
+    let counted = measure(|| {
+        let mut utf8 = Utf8::default();
+        for piece in text.as_bytes().chunks(7).chain([text.as_bytes()]) {
+            utf8.push(piece).expect("is UTF-8");
+        }
+        assert!(utf8.is_complete());
+        let mask = Mask::new(KEY, 0);
+        mask.apply(&mut masked);
+        mask.after(3).apply(&mut masked[..100]);
+        mask.append(&masked, &mut appended);
+        let (bytes, used) = head.encode();
+        let parsed = FrameHead::parse(&bytes[..used], Role::Client, Compression::Off);
+        assert_eq!(parsed, Ok(Some((head, used))));
+        let close = CloseFrame::parse(b"\x03\xe8bye").expect("well formed");
+        assert_eq!(close.reason, "bye");
+    });
+    assert_eq!(counted.count_total, 0);
 }
 
 #[test]

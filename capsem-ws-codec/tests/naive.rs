@@ -2,10 +2,11 @@
 //! reader says, byte for byte.
 
 use capsem_ws_codec::{
-    Deflate, FrameHead, Limits, Opcode, Reader, Role, encode_frame,
-    fuzzing::{naive, read_cut},
+    Compression::{Off, PerMessage},
+    Decoder, Deflate, FrameHead, Limits, Opcode, Reader, Role, encode_frame,
+    fuzzing::{naive, read_cut, read_frames, read_frames_in_place},
 };
-use flate2::{Compress, Compression, FlushCompress};
+use flate2::{Compress, FlushCompress};
 use proptest::{
     collection::vec, option, prelude::*, sample::select, test_runner::FileFailurePersistence,
 };
@@ -41,7 +42,7 @@ fn sent() -> impl Strategy<Value = Sent> {
 /// The frames of `messages` as `role` sends them.
 fn wire(role: Role, deflate: Option<Deflate>, messages: &[Sent]) -> Vec<u8> {
     let mask = (role == Role::Client).then_some([0x37, 0xFA, 0x21, 0x3D]);
-    let mut deflater = Compress::new(Compression::new(6), false);
+    let mut deflater = Compress::new(flate2::Compression::new(6), false);
     let mut wire = Vec::new();
     for sent in messages {
         let compressed = sent.compressed && deflate.is_some();
@@ -128,8 +129,34 @@ proptest! {
         let reader = Reader::new(role, deflate, limits);
         let read = read_cut(reader, &wire, || pieces.next().unwrap_or(1));
         if let Some(naive) = naive::read(role, deflate, limits, &wire) {
-            read.assert_same(&naive, deflate);
+            read.assert_same(&naive, deflate, "the naive reader");
         }
+    }
+
+    /// The same of frames, by both ways to decode.
+    #[test]
+    fn decodes_what_the_naive_reader_decodes(
+        role in select(vec![Role::Client, Role::Server]),
+        deflate in deflate(),
+        limits in limits(),
+        messages in vec(sent(), 0..6),
+        spoilt in option::of((any::<proptest::sample::Index>(), any::<u8>())),
+        pieces in vec(1..90usize, 1..20),
+    ) {
+        let mut wire = wire(role, deflate, &messages);
+        if let (Some((at, bits)), false) = (spoilt, wire.is_empty()) {
+            let at = at.index(wire.len());
+            wire[at] ^= bits;
+        }
+        let compression = if deflate.is_some() { PerMessage } else { Off };
+        let decoder = || Decoder::new(role, compression, limits);
+        let naive = naive::read_frames(role, deflate.is_some(), limits, &wire);
+        let piece = || {
+            let mut pieces = pieces.iter().cycle();
+            move || *pieces.next().unwrap_or(&1)
+        };
+        prop_assert_eq!(&read_frames(decoder(), &wire, piece()), &naive);
+        prop_assert_eq!(&read_frames_in_place(decoder(), &wire, piece()), &naive);
     }
 
     /// Without spoiling and with wide limits, what was sent is what is read.

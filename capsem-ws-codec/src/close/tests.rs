@@ -13,6 +13,11 @@ fn codes_on_the_wire() {
 }
 
 #[test]
+fn shown_as_its_number() {
+    assert_eq!(CloseCode::from(4000).to_string(), "4000");
+}
+
+#[test]
 fn payloads() {
     #[track_caller]
     fn check(payload: &[u8], expected: Result<(Option<u16>, &str), Error>) {

@@ -1,71 +1,38 @@
 //! Frame events: what comes out, that it points into the input, and where errors leave it.
 //!
-//! Each row of a table is read in pieces of every size.
+//! Each row of a table is read cut at every byte and at random.
 
 use super::*;
 
-fn append(data: &Data<&[u8]>, payload: &mut Vec<u8>) {
-    match data.mask() {
-        Some(mask) => mask.append(data.payload, payload),
-        None => payload.extend_from_slice(data.payload),
-    }
-}
+use crate::fuzzing::{Cut, Frame, FrameTranscript, naive, read_frames, read_frames_in_place};
 
-/// One line per frame; the parts of a data frame are joined.
-fn events(decoder: &mut Decoder, wire: &[u8], size: usize) -> (Vec<String>, Option<Error>, usize) {
-    let (mut lines, mut payload, mut consumed) = (Vec::new(), Vec::new(), 0);
-    for piece in wire.chunks(size) {
-        let mut input = piece;
-        loop {
-            let before = input.len();
-            let event = decoder.decode(&mut input);
-            consumed += before - input.len();
-            match event {
-                Ok(None) => break,
-                Ok(Some(Event::Data(data))) => {
-                    assert_eq!(data.offset, payload.len() as u64);
-                    append(&data, &mut payload);
-                    assert_eq!(data.ends, payload.len() as u64 == data.head.len);
-                    if data.ends {
-                        let FrameHead { opcode, fin, .. } = data.head;
-                        let shown = payload.escape_ascii().to_string();
-                        lines.push(format!("{opcode:?} {fin} {shown:?} {}", data.head.wire_len()));
-                        payload.clear();
-                    }
-                }
-                Ok(Some(Event::Control(control))) => {
-                    let payload = control.payload().escape_ascii();
-                    lines.push(format!("{:?} {payload}", control.opcode()));
-                }
-                Err(error) => return (lines, Some(error), consumed),
-            }
+/// One line per whole frame.
+fn lines(read: &FrameTranscript) -> Vec<String> {
+    let line = |frame: &Frame| match frame {
+        Frame::Data { ends: false, .. } => None,
+        Frame::Data { head, payload, .. } => {
+            let FrameHead { opcode, fin, .. } = head;
+            let payload = payload.escape_ascii().to_string();
+            Some(format!("{opcode:?} {fin} {payload:?} {}", head.wire_len()))
         }
-    }
-    (lines, None, consumed)
-}
-
-/// The same, read in place: the payloads of a frame are joined.
-fn events_in_place(decoder: &mut Decoder, wire: &[u8], size: usize) -> Vec<u8> {
-    let (mut wire, mut payloads) = (wire.to_vec(), Vec::new());
-    for mut piece in wire.chunks_mut(size) {
-        while let Ok(Some(event)) = decoder.decode_in_place(&mut piece) {
-            match event {
-                Event::Data(data) => payloads.extend_from_slice(data.payload),
-                Event::Control(control) => payloads.extend_from_slice(control.payload()),
-            }
+        Frame::Control { opcode, payload } => {
+            Some(format!("{opcode:?} {}", payload.escape_ascii()))
         }
-    }
-    payloads
+    };
+    read.frames.iter().filter_map(line).collect()
 }
 
-/// Reads `wire` in pieces of every size.
+/// Decodes `wire` both ways and cut in every way; the naive reader says the same.
 #[track_caller]
 fn check(sender: Role, wire: &[u8], expected: &[&str], error: Option<Error>, consumed: usize) {
-    for size in 1..=wire.len() {
-        let mut decoder = Decoder::new(sender, Compression::Off, Limits::default());
-        let read = events(&mut decoder, wire, size);
-        let expected = expected.iter().map(ToString::to_string).collect();
-        assert_eq!(read, (expected, error, consumed), "in pieces of {size}");
+    let limits = Limits::default();
+    let naive = naive::read_frames(sender, false, limits, wire);
+    assert_eq!(lines(&naive), expected);
+    assert_eq!((naive.error, naive.consumed), (error, consumed));
+    for cut in Cut::all(wire.len()) {
+        let decoder = || Decoder::new(sender, Compression::Off, limits);
+        assert_eq!(read_frames(decoder(), wire, cut.sizes()), naive, "{cut:?}");
+        assert_eq!(read_frames_in_place(decoder(), wire, cut.sizes()), naive, "{cut:?} in place");
     }
 }
 
@@ -123,15 +90,6 @@ fn payloads_are_slices_of_the_input() {
         assert_eq!((Some(data.payload), data.ends), (expected, ends));
         assert!(expected.is_some_and(|expected| std::ptr::eq(data.payload, expected)));
         assert_eq!(decoder.decode(&mut input), Ok(None));
-    }
-}
-
-#[test]
-fn parts_are_unmasked_in_place_at_their_offset() {
-    let wire = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89\x82\x37\xfa\x21\x3d\x7f\x9f";
-    for size in 1..=wire.len() {
-        let mut decoder = Decoder::new(Role::Client, Compression::Off, Limits::default());
-        assert_eq!(events_in_place(&mut decoder, wire, size), b"HelloHe", "in pieces of {size}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Inflating against zlib, over everything the extension allows.
 
 use super::*;
+use crate::fuzzing::Cut;
 use flate2::{Compress, Compression, FlushCompress};
 
 /// Text that matches itself at every distance up to more than a window.
@@ -87,8 +88,14 @@ fn reads_what_zlib_writes() {
 
 /// All that a message's pieces inflate to, or the error.
 fn inflate(inflater: &mut Inflater, wire: &[u8]) -> Result<Vec<u8>, Error> {
+    inflate_pieces(inflater, &[wire])
+}
+
+fn inflate_pieces(inflater: &mut Inflater, pieces: &[&[u8]]) -> Result<Vec<u8>, Error> {
     let mut read = Vec::new();
-    inflater.push(wire, &mut read)?;
+    for piece in pieces {
+        inflater.push(piece, &mut read)?;
+    }
     inflater.end().map(|()| read)
 }
 
@@ -143,8 +150,11 @@ fn the_whole_window_outlives_a_final_block() {
 fn examples_of_the_rfc() {
     #[track_caller]
     fn check(wire: &[u8], expected: Result<&[u8], Error>) {
-        let mut inflater = Inflater::new(Context::Fresh).expect("the feature is on");
-        assert_eq!(inflate(&mut inflater, wire).as_deref(), expected.as_ref().map(|read| *read));
+        for cut in Cut::all(wire.len()) {
+            let mut inflater = Inflater::new(Context::Fresh).expect("the feature is on");
+            let read = inflate_pieces(&mut inflater, &cut.pieces(wire));
+            assert_eq!(read.as_deref(), expected.as_ref().map(|read| *read), "{cut:?}");
+        }
     }
     // Sections 7.2.3.1 to 7.2.3.6.
     check(b"\xf2\x48\xcd\xc9\xc9\x07\x00", Ok(b"Hello"));

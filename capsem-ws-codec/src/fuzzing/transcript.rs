@@ -1,6 +1,7 @@
 //! All that can be seen of a reader over one input, to compare two readings.
 
 use crate::{Counters, Deflate, Error, Item, Opcode, Reader};
+use std::fmt::Debug;
 
 /// An [`Item`] that owns what it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +67,14 @@ pub struct Transcript {
 
 impl Transcript {
     /// Both readings of one input must be equal, but for what an error inside compressed data
-    /// leaves open: how many of the bytes it came with were consumed.
+    /// leaves open: how many of the bytes it came with were consumed. `of` says how the other was
+    /// read.
     ///
     /// # Panics
     ///
     /// If they are not.
     #[track_caller]
-    pub fn assert_same(&self, other: &Self, deflate: Option<Deflate>) {
+    pub fn assert_same(&self, other: &Self, deflate: Option<Deflate>, of: impl Debug) {
         let inside = matches!(
             self.error,
             Some(
@@ -84,9 +86,9 @@ impl Transcript {
             )
         );
         if inside && deflate.is_some() {
-            assert_eq!(self.coarse(), other.coarse());
+            assert_eq!(self.coarse(), other.coarse(), "{of:?}");
         } else {
-            assert_eq!(self, other);
+            assert_eq!(self, other, "{of:?}");
         }
     }
 

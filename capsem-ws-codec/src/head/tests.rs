@@ -54,6 +54,22 @@ fn good_heads() {
 }
 
 #[test]
+fn length_on_the_wire() {
+    for len in [0, 1, 125, 126, 127, 65535, 65536, u64::MAX >> 1] {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            for (fin, rsv1) in [(true, false), (false, true)] {
+                let head = FrameHead { fin, rsv1, opcode: Opcode::Binary, mask, len };
+                let (bytes, used) = head.encode();
+                assert_eq!(head.wire_len(), used as u64 + len, "{head:?}");
+                let sender = if mask.is_some() { Client } else { Server };
+                let parsed = FrameHead::parse(&bytes[..used], sender, PerMessage);
+                assert_eq!(parsed, Ok(Some((head, used))));
+            }
+        }
+    }
+}
+
+#[test]
 fn first_byte() {
     for opcode in [3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF] {
         check(&[0x80 | opcode, 0], (Server, Off), 1, Err(Error::Opcode { opcode }));
@@ -97,4 +113,57 @@ fn length_bytes() {
     check(b"\x82\x7f\0\0\0\0\0\0\0\0", (Server, Off), 10, long(0));
     check(b"\x82\x7f\x80\0\0\0\0\0\0\0", (Server, Off), 3, Err(Error::LengthHighBit));
     check(b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", (Client, Off), 3, Err(Error::LengthHighBit));
+}
+
+/// The heads `scan` takes that `Single::find` must find, and no other: messages of one frame that
+/// lie whole in the input.
+#[track_caller]
+fn check_single(wire: &[u8], sender: Role, compression: Compression) {
+    let whole = |(head, used): (FrameHead, usize)| {
+        let ends = used.checked_add(usize::try_from(head.len).ok()?)?;
+        let single = head.fin && head.opcode.begins_message() && ends <= wire.len();
+        single.then_some((head, head.len, used, ends))
+    };
+    let scanned = scan(wire, sender, compression, &Alone).ok().flatten().and_then(whole);
+    let found = Single::find(wire, sender, compression)
+        .map(|single| (single.head(wire), single.len, single.begins, single.ends));
+    let shown = &wire[..wire.len().min(FrameHead::MAX_WIRE_LEN)];
+    assert_eq!(found, scanned, "{shown:x?} of {} bytes, {sender:?}, {compression:?}", wire.len());
+}
+
+/// Every pair of first bytes, with every form of length around its edges, whole and one byte short.
+#[test]
+fn the_fast_path_agrees() {
+    let mut wire = vec![0x5A; FrameHead::MAX_WIRE_LEN + (1 << 16) + 1];
+    for (sender, compression) in
+        [(Client, Off), (Client, PerMessage), (Server, Off), (Server, PerMessage)]
+    {
+        for first in 0..=0xFF {
+            for second in 0..=0xFF {
+                wire[..2].copy_from_slice(&[first, second]);
+                let key = if second & MASKED == 0 { 0 } else { 4 };
+                let longs: &[u64] = match second & !MASKED {
+                    LONG_16 => &[0, 125, 126, 255, 256, 0xFFFF],
+                    LONG_64 => &[0, 126, 0xFFFF, 1 << 16, (1 << 16) + 1, 1 << 62, 1 << 63, !0],
+                    _ => &[0],
+                };
+                for &long in longs {
+                    let (count, len) = match second & !MASKED {
+                        LONG_16 => (2, long),
+                        LONG_64 => (8, long),
+                        short => (0, u64::from(short)),
+                    };
+                    wire[2..2 + count].copy_from_slice(&long.to_be_bytes()[8 - count..]);
+                    let ends = usize::try_from(len).unwrap_or(usize::MAX);
+                    let ends = ends.saturating_add(2 + count + key).min(wire.len());
+                    check_single(&wire[..ends], sender, compression);
+                    check_single(&wire[..ends - 1], sender, compression);
+                    wire[2..10].fill(0x5A);
+                }
+            }
+        }
+    }
+    for end in 0..FrameHead::MAX_WIRE_LEN {
+        check_single(&b"\x82\xff\0\0\0\0\0\x01\0\0abcd"[..end], Client, Off);
+    }
 }

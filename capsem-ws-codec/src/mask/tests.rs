@@ -1,6 +1,7 @@
 //! Masking against the formula of RFC 6455 section 5.3.
 
 use super::*;
+use crate::fuzzing::Cut;
 
 const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 
@@ -31,14 +32,14 @@ fn every_length_and_phase() {
 #[test]
 fn pieces_make_the_whole() {
     let data: Vec<u8> = (0..97).collect();
-    for cut in 0..=data.len() {
+    for cut in Cut::all(data.len()) {
         let mut mask = Mask::new(KEY, 0);
         let mut joined = Vec::new();
-        for piece in [&data[..cut], &data[cut..]] {
+        for piece in cut.pieces(&data) {
             mask.append(piece, &mut joined);
             mask = mask.after(piece.len() as u64);
         }
-        assert_eq!(joined, by_formula(&data, 0), "cut at {cut}");
+        assert_eq!(joined, by_formula(&data, 0), "{cut:?}");
     }
 }
 

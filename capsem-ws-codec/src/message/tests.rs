@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     CloseCode, encode_frame,
-    fuzzing::{Seen, Transcript, naive, read_cut},
+    fuzzing::{Cut, Seen, Transcript, naive, read_cut},
 };
 
 const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
@@ -25,18 +25,19 @@ fn wires(frames: &[(bool, bool, Opcode, &[u8])]) -> [(Role, Vec<u8>); 2] {
     })
 }
 
-/// Reads `wire` whole, byte by byte, and in two pieces cut anywhere; all must be the same, and what
-/// the naive reader says.
+/// Reads `wire` whole, byte by byte, in two pieces cut anywhere and in random ones; all must be the
+/// same, and what the naive reader says.
 #[track_caller]
 fn read_all_ways(role: Role, deflate: Option<Deflate>, limits: Limits, wire: &[u8]) -> Transcript {
-    let reader = || Reader::new(role, deflate, limits);
-    let whole = read_cut(reader(), wire, || usize::MAX);
-    assert_eq!(Some(&whole), naive::read(role, deflate, limits, wire).as_ref(), "the naive reader");
-    assert_eq!(read_cut(reader(), wire, || 1), whole, "byte by byte");
-    for cut in 1..wire.len().min(600) {
-        let mut pieces = [cut, usize::MAX].into_iter();
-        let two = read_cut(reader(), wire, || pieces.next().unwrap_or(1));
-        assert_eq!(two, whole, "cut at {cut}");
+    let read = |cut: Cut| read_cut(Reader::new(role, deflate, limits), wire, cut.sizes());
+    let whole = read(Cut::Every(usize::MAX));
+    if let Some(naive) = naive::read(role, deflate, limits, wire) {
+        whole.assert_same(&naive, deflate, "the naive reader");
+    } else {
+        assert!(deflate.is_some(), "the naive reader reads all that is not compressed");
+    }
+    for cut in Cut::all(wire.len()) {
+        whole.assert_same(&read(cut), deflate, cut);
     }
     whole
 }
@@ -270,16 +271,7 @@ fn check_deflate(
     expected: Result<&[&[u8]], Error>,
 ) {
     for (role, wire) in wires(frames) {
-        let reader = || Reader::new(role, Some(deflate), limits);
-        let whole = read_cut(reader(), &wire, || usize::MAX);
-        if let Some(naive) = naive::read(role, Some(deflate), limits, &wire) {
-            whole.assert_same(&naive, Some(deflate));
-        }
-        for cut in 1..wire.len().min(600) {
-            let mut pieces = [cut].into_iter();
-            let cut_up = read_cut(reader(), &wire, || pieces.next().unwrap_or(1));
-            whole.assert_same(&cut_up, Some(deflate));
-        }
+        let whole = read_all_ways(role, Some(deflate), limits, &wire);
         match expected {
             Err(error) => assert_eq!(whole.error, Some(error), "{role:?}"),
             Ok(payloads) => {

@@ -1,6 +1,7 @@
 //! The check against `str::from_utf8`, over every cut.
 
 use super::*;
+use crate::fuzzing::Cut;
 
 /// `Err` is the first bad byte; `Ok` says whether the text is complete.
 fn by_library(text: &[u8]) -> Result<bool, usize> {
@@ -26,14 +27,15 @@ fn by_pieces(pieces: &[&[u8]]) -> Result<bool, usize> {
 
 #[track_caller]
 fn check(text: &[u8]) {
+    check_cuts(text, Cut::all(text.len()));
+}
+
+#[track_caller]
+fn check_cuts(text: &[u8], cuts: impl Iterator<Item = Cut>) {
     let expected = by_library(text);
-    assert_eq!(by_pieces(&[text]), expected, "{text:x?} whole");
-    for cut in 0..=text.len() {
-        let (a, b) = text.split_at(cut);
-        assert_eq!(by_pieces(&[a, b]), expected, "{text:x?} cut at {cut}");
+    for cut in cuts {
+        assert_eq!(by_pieces(&cut.pieces(text)), expected, "{text:x?} cut {cut:?}");
     }
-    let bytes: Vec<&[u8]> = text.chunks(1).collect();
-    assert_eq!(by_pieces(&bytes), expected, "{text:x?} byte by byte");
 }
 
 #[test]
@@ -61,18 +63,25 @@ fn texts() {
         b"a\xe2\x82",
         b"a\xf0\x9f\x92",
         b"a\xf0\x28\x8c\x28",
+        // Short, not ASCII, and with an ASCII byte last.
+        b"\x80\x80a",
+        b"\x80\x80\x80\x80\x80\x80\x80\x80a",
+        b"\x80aaaaaaa\x80aaaaaaaa",
     ] {
         check(text);
     }
 }
 
-/// Every pair of bytes where it matters: after nothing, and inside longer characters.
+/// Every pair of bytes where it matters: after nothing, and inside longer characters; in one piece
+/// and in two, which is all there is to a pair.
 #[test]
 fn all_pairs() {
     for first in 0x7F..=0xFFu8 {
         for second in 0..=0xFFu8 {
-            check(&[first, second]);
-            check(&[b'a', first, second, 0x80, 0x80]);
+            let cuts = [Cut::Every(usize::MAX), Cut::Every(1)].into_iter();
+            check_cuts(&[first, second], cuts.clone());
+            let cuts = cuts.chain((1..5).map(Cut::At));
+            check_cuts(&[b'a', first, second, 0x80, 0x80], cuts);
         }
     }
 }

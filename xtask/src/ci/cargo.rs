@@ -52,11 +52,14 @@ pub(super) fn docs() -> Result<String> {
     Ok(format!("no warning in {} feature sets", sets.len()))
 }
 
-/// `cargo test`, doc examples too.
+/// `cargo test`, doc examples too, and the fuzz workspace's own library.
 pub(super) fn test() -> Result<String> {
-    let mut test = paths::cargo();
-    test.args(["test", "--quiet", "--locked", "--workspace", "--all-features", "--no-fail-fast"]);
-    let printed = process::read(&mut test)?;
+    let workspace: &[&str] = &["--workspace", "--all-features", "--no-fail-fast"];
+    let fuzz: &[&str] = &["--manifest-path", "fuzz/Cargo.toml", "--lib"];
+    let mut printed = String::new();
+    for set in [workspace, fuzz] {
+        printed += &process::read(paths::cargo().args(["test", "--quiet", "--locked"]).args(set))?;
+    }
     let count = |word: &str| -> u64 {
         let results = printed.lines().filter_map(|line| line.strip_prefix("test result: "));
         results.filter_map(|line| count_of(line, word)).sum()

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::tool::Tool;
 use crate::{paths, process};
 
-const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", ask: &["--version"] };
 
 /// The arguments of `deny`.
 #[derive(clap::Args, Default)]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::tool::Tool;
 use crate::{paths, process};
 
-const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", ask: &["--version"] };
 
 /// The arguments of `fuzz`.
 #[derive(clap::Args)]

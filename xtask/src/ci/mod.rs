@@ -7,6 +7,7 @@ mod arrows;
 mod cargo;
 mod deny;
 mod fuzz;
+mod mutants;
 mod tidy;
 mod tool;
 
@@ -20,7 +21,8 @@ use crate::{accept, conformance};
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below, then `conformance --quick` and `accept`; ends with `N passed, N failed`
+    /// Every step below but `mutants`, then `conformance --quick` and `accept`; ends with
+    /// `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -40,6 +42,8 @@ pub(crate) enum Step {
     Deny(deny::Arguments),
     /// The fuzz targets, some seconds each, on nightly
     Fuzz(fuzz::Arguments),
+    /// Whether the codec's unit tests notice a change to its code, by cargo-mutants; not in ci
+    Mutants(mutants::Arguments),
 }
 
 /// Runs one step, or all.
@@ -55,6 +59,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Tidy => tidy::check(),
         Step::Deny(arguments) => deny::check(arguments),
         Step::Fuzz(arguments) => fuzz::smoke(arguments),
+        Step::Mutants(arguments) => mutants::check(arguments),
     }?;
     println!("{line}");
     Ok(())

@@ -11,6 +11,8 @@ use crate::{paths, process};
 pub(super) struct Tool {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
+    /// What it is asked for its version with.
+    pub(super) ask: &'static [&'static str],
 }
 
 impl Tool {
@@ -18,7 +20,7 @@ impl Tool {
     pub(super) fn ready(&self) -> Result<PathBuf> {
         let root = paths::target().join("tools");
         let program = root.join("bin").join(self.name);
-        let installed = process::read(Command::new(&program).arg("--version")).unwrap_or_default();
+        let installed = process::read(Command::new(&program).args(self.ask)).unwrap_or_default();
         if !installed.split_whitespace().any(|word| word == self.version) {
             eprintln!("installing {} {} into {} ...", self.name, self.version, root.display());
             let mut install = paths::cargo();
