@@ -7,6 +7,7 @@ use crate::{
 use capsem_policy::{Action, Facts, On, Policy, Verdict};
 use capsem_telemetry::Attribution;
 use http::StatusCode;
+use std::borrow::Cow;
 
 /// The right to send one request to one authority. Not `Clone`: sending spends it.
 #[derive(Debug)]
@@ -70,23 +71,24 @@ pub(crate) fn decide(
     let verdict = readings(&intent.path)
         .skip(1)
         .map(|path| verdict(policy, intent, attribution, &path))
-        .fold(as_written, stricter);
+        .fold(as_written, Verdict::stricter);
     let outcome = match verdict.action {
         Action::Allow => Ok(Permit { authority: intent.authority.clone(), scheme: intent.scheme }),
         Action::Ask | Action::Block => {
             Err(StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN))
         }
     };
+    let rule = verdict.rule.map(Cow::into_owned);
     let reason = match (verdict.action, verdict.reason) {
-        (_, Some(reason)) => Some(reason.to_owned()),
+        (_, Some(reason)) => Some(reason.into_owned()),
         (Action::Allow, None) => None,
         (Action::Ask, None) => Some("this needs approval, and there is nobody to ask".to_owned()),
-        (Action::Block, None) => Some(match verdict.rule {
+        (Action::Block, None) => Some(match &rule {
             Some(rule) => format!("blocked by rule `{rule}`"),
             None => "no rule allows this".to_owned(),
         }),
     };
-    Decision { action: verdict.action, rule: verdict.rule.map(str::to_owned), reason, outcome }
+    Decision { action: verdict.action, rule, reason, outcome }
 }
 
 fn verdict<'p>(
@@ -106,16 +108,6 @@ fn verdict<'p>(
         .path(path)
         .provider(attribution.provider.as_str());
     capsem_policy::decide(policy, &facts)
-}
-
-/// Of two readings' verdicts the one that lets less through.
-fn stricter<'p>(a: Verdict<'p>, b: Verdict<'p>) -> Verdict<'p> {
-    let rank = |verdict: &Verdict<'_>| match verdict.action {
-        Action::Allow => 0,
-        Action::Ask => 1,
-        Action::Block => 2,
-    };
-    if rank(&b) > rank(&a) { b } else { a }
 }
 
 #[cfg(test)]

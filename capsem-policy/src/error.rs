@@ -60,19 +60,15 @@ pub enum Problem {
     /// `version` is not 1.
     #[error("version {0} is not supported; write `version = 1`")]
     Version(i64),
-    /// A key, or a value, that belongs to a later version. Reading on without it could allow what
-    /// the file means to refuse.
-    #[error("`{0}` is not supported by this version; remove the rule or the key")]
-    Unsupported(&'static str),
     /// A word that is not one of a closed set.
     #[error("`{key}` cannot be \"{found}\"; use {expected}")]
     Word {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What the file says.
         found: String,
         /// The words that can stand there.
-        expected: &'static str,
+        expected: String,
     },
     /// A list without an entry.
     #[error(
@@ -116,6 +112,18 @@ pub enum Problem {
          \"google\" or \"unknown\""
     )]
     Provider(String),
+    /// A key that speaks of a message, in a rule for requests.
+    #[error("`{0}` speaks of messages; write `on = [\"message\"]` in this rule")]
+    MessagesOnly(&'static str),
+    /// A rule with both `action` and `detect`.
+    #[error("a rule with `detect` records and decides nothing; leave out `action`, or `detect`")]
+    DecidesAndDetects,
+    /// An entry of `models`, `tools` or `processes` that no name can match.
+    #[error("\"{0}\" matches no name; use 1 to 256 bytes without control characters")]
+    Name(String),
+    /// A `max_bytes` that holds nothing.
+    #[error("`max_bytes` cannot be {0}; write how many bytes of a message may be held")]
+    MaxBytes(i64),
     /// A `status` that does not refuse.
     #[error("status {0} does not refuse a request; use 400 to 599")]
     Status(i64),

@@ -1,6 +1,6 @@
 //! One entry of `paths`. Refuses to know percent-encoding and dot-segments: bytes are compared.
 
-use crate::error::PathFault;
+use crate::{error::PathFault, glob::glob};
 
 /// Bytes of one entry. Far above any real path; it bounds the cost of a match.
 const MAX_LENGTH: usize = 2048;
@@ -57,40 +57,6 @@ impl PathPattern {
             },
         )
     }
-}
-
-/// Whether `pattern` stands for all of `input`, where each star in it stands for any run of items.
-///
-/// Goes back to the last star only: a run that an earlier star could take as well is one the last
-/// star can take, so nothing is lost, and the cost is at most the product of the lengths.
-fn glob<P, I>(
-    pattern: &[P],
-    input: &[I],
-    is_star: impl Fn(&P) -> bool,
-    item_matches: impl Fn(&P, &I) -> bool,
-) -> bool {
-    let (mut at_pattern, mut at_input) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(item) = input.get(at_input) {
-        match pattern.get(at_pattern) {
-            Some(star) if is_star(star) => {
-                retry = Some((at_pattern, at_input));
-                at_pattern += 1;
-            }
-            Some(one) if item_matches(one, item) => {
-                at_pattern += 1;
-                at_input += 1;
-            }
-            _ => {
-                // Let the last star take one item more, and try again behind it.
-                let Some((star, taken)) = retry else { return false };
-                retry = Some((star, taken + 1));
-                at_pattern = star + 1;
-                at_input = taken + 1;
-            }
-        }
-    }
-    pattern.get(at_pattern..).is_some_and(|rest| rest.iter().all(is_star))
 }
 
 #[cfg(test)]

@@ -1,12 +1,58 @@
-//! A rule file on disk. Refuses to know its syntax.
+//! A rule file on disk, with what the proxy cannot enforce refused. Refuses to know its syntax.
 
 use super::error::CliError;
-use capsem_policy::Policy;
+use capsem_policy::{
+    Policy,
+    document::{self, Document, Place},
+};
 use std::{fs, path::Path};
 
 /// Reads a rule file.
 pub(crate) fn load(path: &Path) -> Result<Policy, CliError> {
     let text = fs::read_to_string(path)
         .map_err(|error| CliError::PolicyFile { path: path.into(), error })?;
-    Ok(Policy::parse(&text, &path.display().to_string())?)
+    parse(&text, &path.display().to_string())
 }
+
+fn parse(text: &str, file_name: &str) -> Result<Policy, CliError> {
+    let policy = Policy::parse(text, file_name)?;
+    match unenforced(text, file_name) {
+        Ok(None) => Ok(policy),
+        Ok(Some((place, key))) => Err(CliError::Unenforced { place, key }),
+        // What cannot be read a second time was not read the first time.
+        Err(document::Error { place, .. }) => Err(CliError::Unenforced { place, key: "file" }),
+    }
+}
+
+/// Keys of a rule whose facts the proxy does not hand to policy, or whose outcome it does not
+/// carry out. Reading on without them could allow what the file means to refuse.
+const UNENFORCED: [&str; 2] = ["detect", "processes"];
+
+/// The first of these keys, or rule on messages, and where it stands.
+fn unenforced(
+    text: &str,
+    file_name: &str,
+) -> Result<Option<(Place, &'static str)>, document::Error> {
+    let document = Document::parse(text, file_name)?;
+    let root = document.root();
+    if let Some(item) = root.get("on_uninspectable") {
+        return Ok(Some((item.key_place(), "on_uninspectable")));
+    }
+    let rules = root.get("rule").map_or(Ok(Vec::new()), |item| item.tables())?;
+    for rule in &rules {
+        for key in UNENFORCED {
+            if let Some(item) = rule.get(key) {
+                return Ok(Some((item.key_place(), key)));
+            }
+        }
+        for on in rule.get("on").map_or(Ok(Vec::new()), |item| item.list())? {
+            if on.string()? == "message" {
+                return Ok(Some((on.place(), "message")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;

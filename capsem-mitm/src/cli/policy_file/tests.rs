@@ -1,0 +1,34 @@
+//! What the proxy refuses to run with, although it is a rule file.
+
+use super::*;
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let error = parse(text, "p.toml").unwrap_err();
+    assert_eq!((error.line(), error.code()), (expected.to_owned(), 2));
+}
+
+#[test]
+fn what_is_not_enforced() {
+    let rule = "version = 1\n[[rule]]\nid = 'a'\n";
+    let advice = "is not enforced by this version; remove the rule or the key";
+    refused(&format!("{rule}detect = 'low'"), &format!("p.toml:4:1: `detect` {advice}"));
+    refused(
+        &format!("{rule}action = 'block'\nprocesses = ['codex']"),
+        &format!("p.toml:5:1: `processes` {advice}"),
+    );
+    refused(
+        &format!("{rule}action = 'block'\non = ['message']"),
+        &format!("p.toml:5:7: `message` {advice}"),
+    );
+    refused(
+        "version = 1\non_uninspectable = 'close'",
+        &format!("p.toml:2:1: `on_uninspectable` {advice}"),
+    );
+}
+
+#[test]
+fn the_rest_is_read() {
+    let text = "version = 1\n[[rule]]\nid = 'a'\naction = 'block'\non = ['http']";
+    assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
+}
