@@ -1,7 +1,8 @@
 //! What a proxy is told before it starts. Refuses to know files and their syntax.
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Host};
 use capsem_telemetry::Mode;
+use http::HeaderName;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The settings of a [`Proxy`](crate::Proxy).
@@ -22,6 +23,8 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     /// The rule file; without one everything is blocked.
     pub policy_file: Option<PathBuf>,
+    /// Credentials that guests have placeholders of.
+    pub credentials: Vec<CredentialConfig>,
     /// Where records go.
     pub telemetry: TelemetryConfig,
     /// What one peer can take of us.
@@ -36,6 +39,7 @@ impl Config {
             ca_dir: ca_dir.into(),
             upstream: UpstreamConfig::default(),
             policy_file: None,
+            credentials: Vec::new(),
             telemetry: TelemetryConfig::default(),
             limits: Limits::default(),
         }
@@ -79,6 +83,33 @@ pub struct Pin {
     pub authority: Authority,
     /// Where it is.
     pub address: SocketAddr,
+}
+
+/// A credential that the guest has a placeholder of. The value is put on allowed requests to its
+/// host and on no others; see [`credential`](crate::credential) for the places it may stand in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialConfig {
+    /// The host it belongs to.
+    pub host: Host,
+    /// The only port of that host; every one, if left out.
+    pub port: Option<u16>,
+    /// The only header it may stand in, beside the query and the subprotocols; any, if left out.
+    pub header: Option<HeaderName>,
+    /// What the guest sends, with or without `prefix`. It is no secret.
+    pub placeholder: String,
+    /// What goes before the value where it is a whole header value, such as `Bearer `.
+    pub prefix: String,
+    /// Where the value is.
+    pub value: Value,
+}
+
+/// Where a credential's value is read from, once, when the proxy starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A variable of the proxy's environment.
+    Variable(String),
+    /// A file; the ends of its last line are no part of it.
+    File(PathBuf),
 }
 
 /// Where records go.

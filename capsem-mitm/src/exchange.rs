@@ -4,6 +4,7 @@
 use crate::{
     answer::{self, Refusal},
     connection,
+    credential::{Link, Masks, Target, Unresolved, substitute},
     decide::{Decision, Permit, decide},
     guard::{Busy, Watch},
     http::{
@@ -13,13 +14,13 @@ use crate::{
     },
     proxy::Context,
     record::{End, ExchangeLog, Glimpse, Undecided, Visit, closed},
-    request::{Intent, Kind, Route},
+    request::{Intent, Kind, Route, Scheme},
     tap::Tap,
     ws::{self, Body, BoxIo, Connected, Upgrade, UpgradeError},
 };
 use capsem_policy::Action;
 use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
-use capsem_ws_codec::handshake::Offer;
+use capsem_ws_codec::handshake::{self, Offer};
 use http::{Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
@@ -58,8 +59,8 @@ pub(crate) async fn handle(
         return refuse(log, Glimpse::default(), &refusal).await;
     }
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
-    let intent = match Intent::read(&client.route, &parts) {
+    let (mut parts, body) = request.into_parts();
+    let mut intent = match Intent::read(&client.route, &parts) {
         Ok(intent) => intent,
         Err(refusal) => return refuse(log, glimpse(&parts), &refusal).await,
     };
@@ -68,24 +69,64 @@ pub(crate) async fn handle(
     }
     let host = intent.authority.host.to_string();
     let attribution = attribute(&host, &intent.path);
-    let decision = decide(&client.cx.policy, &client.cx.reach, &intent, &attribution);
-    let log = match log.decided(&intent, &attribution, &decision).await {
+    let mut decision = decide(&client.cx.policy, &client.cx.reach, &intent, &attribution);
+    let equipped = equip(client, &mut parts, &intent, &mut decision);
+    let reference = equipped.as_ref().ok().and_then(reference);
+    let log = match log.decided(&intent, &attribution, &decision, reference).await {
         Ok(log) => log,
         Err(error) => return unrecorded(&error),
     };
+    let given = match equipped {
+        Ok(given) => given,
+        Err(error) => return unequipped(log, error),
+    };
     match decision {
-        Decision { outcome: Ok(permit), .. } => match intent.kind {
+        Decision { outcome: Ok(permit), .. } => match &mut intent.kind {
             Kind::WebSocket(offer) => {
-                let asked = Asked { offer: &offer, parts, on_upgrade };
+                let asked = Asked { offer, parts, given, on_upgrade };
                 websocket(client, permit, asked, log, attribution, busy).await
             }
             Kind::Http | Kind::Connect => {
                 let request = Request::from_parts(parts, body);
-                http(client, permit, request, log, attribution, busy).await
+                http(client, permit, request, given, log, attribution, busy).await
             }
         },
         Decision { outcome: Err(status), .. } => deny(log, &intent, status, &decision),
     }
+}
+
+/// Gives an allowed request its credentials. One that cannot have them loses its permit.
+fn equip(
+    client: &Client,
+    parts: &mut Parts,
+    intent: &Intent,
+    decision: &mut Decision,
+) -> Result<Masks, Unresolved> {
+    let cx = &client.cx;
+    if decision.outcome.is_err() || cx.credentials.is_empty() {
+        return Ok(Masks::default());
+    }
+    let link = match intent.scheme {
+        Scheme::Https => Link::Tls,
+        Scheme::Http if cx.reach.pinned.contains(&intent.authority) => Link::Pinned,
+        Scheme::Http => Link::Clear,
+    };
+    let host = intent.authority.host.to_string();
+    let target = Target { host: &host, port: intent.authority.port, link };
+    let given = substitute(parts, target, &cx.credentials);
+    match &given {
+        Ok(given) => client.visit.hide(given),
+        Err(error) => {
+            decision.outcome = Err(StatusCode::BAD_GATEWAY);
+            decision.reason = Some(error.to_string());
+        }
+    }
+    given
+}
+
+/// The references of a request's credentials, as its record has them.
+fn reference(given: &Masks) -> Option<String> {
+    (!given.is_empty()).then(|| given.references().join(", "))
 }
 
 /// A CONNECT opens no connection: it names where the true requests, each judged, will go.
@@ -106,21 +147,32 @@ async fn http(
     client: &Arc<Client>,
     permit: Permit,
     request: Request<Incoming>,
+    given: Masks,
     log: ExchangeLog,
     attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
     let exchanged = Exchanged::new(log, attribution, &client.cx, &request, busy);
     match forward(client, &permit, request, &exchanged).await {
-        Ok((response, address)) => exchanged.relay(response, Some(address)),
+        Ok((mut response, address)) => {
+            hide(client, &given, &mut response);
+            exchanged.relay(response, Some(address))
+        }
         Err(error) => exchanged.fail(&error),
     }
 }
 
+/// Takes credentials out of a response head that repeats them, before anybody sees it.
+fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
+    given.hide(response.headers_mut());
+    client.cx.masks.hide(response.headers_mut());
+}
+
 /// An upgrade as the client asked for it.
 struct Asked<'a> {
-    offer: &'a Offer,
+    offer: &'a mut Offer,
     parts: Parts,
+    given: Masks,
     on_upgrade: OnUpgrade,
 }
 
@@ -132,7 +184,7 @@ async fn websocket(
     attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { offer, parts, on_upgrade } = asked;
+    let Asked { offer, parts, given, on_upgrade } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -140,16 +192,22 @@ async fn websocket(
             return fail(log, error.status(), error.class(), &error.to_string());
         }
     };
+    // The answer is held against what is sent, credentials among the subprotocols included.
+    if let Ok(Some(equipped)) = handshake::read_request(&parts) {
+        *offer = equipped;
+    }
     let request = headers::upgrade_request(parts);
     match ws::upgrade(offer, request, Connected(dialed.io), &cx.ws).await {
-        Ok(Upgrade::Switched(response, tunnel)) => {
+        Ok(Upgrade::Switched(mut response, tunnel)) => {
+            hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
             let tap = Tap::new(log, attribution, cx);
             cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }
-        Ok(Upgrade::Refused(response)) => {
+        Ok(Upgrade::Refused(mut response)) => {
+            hide(client, &given, &mut response);
             let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }
@@ -199,6 +257,16 @@ fn deny(
     };
     conclude(log, &response, CloseKind::Policy, Side::Proxy, reason);
     response
+}
+
+/// Answers what is allowed and cannot have its credential.
+fn unequipped(log: ExchangeLog, error: Unresolved) -> Response<Body> {
+    let (class, reason) = (FaultClass::Credential, error.to_string());
+    log.fault(Side::Proxy, class, &reason);
+    let (status, word) = (StatusCode::BAD_GATEWAY, "credential_unavailable");
+    let response = answer::error(status, word, Some(class.as_str()), &reason);
+    conclude(log, &response, CloseKind::Error, Side::Proxy, &reason);
+    answer::closing(response)
 }
 
 /// Answers for an upstream that cannot.

@@ -16,6 +16,7 @@
 //! The crate knows sockets and order. It refuses to know rule syntax (`capsem-policy`) and the JSON
 //! of a provider (`capsem-telemetry`).
 
+pub mod credential;
 pub mod ws;
 
 #[cfg(feature = "proxy")]
@@ -58,6 +59,6 @@ pub mod cli;
 #[cfg(feature = "proxy")]
 pub use self::{
     authority::{Authority, Host, HostError},
-    proxy::{Addresses, Proxy, ProxyError},
+    proxy::{Addresses, Proxy, ProxyError, Services},
     upstream::{Resolve, Resolving, SystemResolver},
 };

@@ -4,6 +4,7 @@ use crate::{
     accept::accept,
     config::{Config, Limits},
     connection::Door,
+    credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
     tls::{ca, leaf::Leaves},
@@ -22,6 +23,9 @@ pub(crate) struct Context {
     pub(crate) policy: Arc<Policy>,
     pub(crate) reach: Reach,
     pub(crate) upstream: Upstream,
+    pub(crate) credentials: Table,
+    /// The values of the configuration's credentials.
+    pub(crate) masks: Arc<Masks>,
     pub(crate) leaves: Leaves,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
@@ -93,6 +97,29 @@ pub enum ProxyError {
     /// A root certificate cannot be used.
     #[error("a certificate of upstream.extra_roots cannot be a root: {0}")]
     Tls(#[from] rustls::Error),
+    /// The value of a credential could not be read.
+    #[error("the credential of {host}: {error}")]
+    Credential {
+        /// The host it belongs to.
+        host: String,
+        /// Why.
+        error: TableError,
+    },
+}
+
+/// What a host of the proxy provides itself.
+#[non_exhaustive]
+pub struct Services {
+    /// Looks names up. Default: the operating system's resolver.
+    pub resolver: Box<dyn Resolve>,
+    /// Asked for what is no placeholder of the configuration. Default: nobody.
+    pub credentials: Option<Box<dyn CredentialSource>>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self { resolver: Box::new(SystemResolver), credentials: None }
+    }
 }
 
 impl Proxy {
@@ -107,20 +134,20 @@ impl Proxy {
         ca: ca::Authority,
         ledger: Ledger,
     ) -> Result<Self, ProxyError> {
-        Self::bind_with_resolver(config, policy, ca, ledger, SystemResolver).await
+        Self::bind_with(config, policy, ca, ledger, Services::default()).await
     }
 
-    /// The same with a resolver of the host's own.
+    /// The same with services of the host's own.
     ///
     /// # Errors
     ///
     /// See [`ProxyError`].
-    pub async fn bind_with_resolver(
+    pub async fn bind_with(
         config: Config,
         policy: Policy,
         ca: ca::Authority,
         ledger: Ledger,
-        resolver: impl Resolve,
+        services: Services,
     ) -> Result<Self, ProxyError> {
         let limits = config.limits;
         let pins: HashMap<_, _> = config
@@ -133,17 +160,21 @@ impl Proxy {
             upstream::connector(extra_roots(&config.upstream.extra_roots)?, ca.certificate_der())?;
         let reach =
             Reach { ports: config.upstream.connect_ports, pinned: pins.keys().cloned().collect() };
+        let credentials = Table::read(config.credentials, services.credentials)
+            .map_err(|(host, error)| ProxyError::Credential { host, error })?;
         let (doors, addresses) = open(config.listen.proxy, config.listen.transparent).await?;
         let cx = Context {
             policy: Arc::new(policy),
             reach,
             upstream: Upstream {
-                resolver: Box::new(resolver),
+                resolver: services.resolver,
                 pins,
                 tls,
                 connect_timeout: limits.connect_timeout,
                 tls_timeout: limits.tls_timeout,
             },
+            masks: Arc::new(credentials.masks()),
+            credentials,
             leaves: Leaves::new(ca),
             ledger,
             ws: tunnels(&limits),

@@ -6,6 +6,7 @@
 
 mod call;
 mod connection;
+mod edit;
 mod evidence;
 mod exchange;
 mod fault;

@@ -1,10 +1,12 @@
 //! The configuration file: TOML in, a [`Config`] or the place of its fault out. Refuses to know
 //! what a proxy does with it.
 
+mod credential;
 mod error;
 
 pub(crate) use self::error::{ConfigError, Problem};
 
+use self::credential::credentials;
 use crate::{
     authority::Authority,
     config::{Config, JsonlTarget, Limits, Pin},
@@ -70,8 +72,7 @@ pub(crate) fn parse(
 ) -> Result<Config, ConfigError> {
     let document = Document::parse(text, file)?;
     let root = document.root();
-    later(&root, "credential", "credential")?;
-    root.only(&["listen", "ca", "upstream", "policy", "telemetry", "limits"])?;
+    root.only(&["listen", "ca", "upstream", "policy", "credential", "telemetry", "limits"])?;
 
     let mut config = Config::new(ca_dir(&root, paths)?);
     if let Some(item) = root.get("listen") {
@@ -87,6 +88,9 @@ pub(crate) fn parse(
     }
     if let Some(item) = root.get("policy") {
         policy(&item.table()?, &mut config, paths)?;
+    }
+    if let Some(item) = root.get("credential") {
+        config.credentials = credentials(&item.tables()?, paths)?;
     }
     if let Some(item) = root.get("telemetry") {
         telemetry(&item.table()?, &mut config, paths)?;

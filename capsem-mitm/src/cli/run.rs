@@ -40,8 +40,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     };
     let (memory, records) = Memory::new();
     let signals = Signals::listen()?;
+    let placeholders = environment::placeholders(&config.credentials);
     let session = Session::start(config, policy, Some(Box::new(memory))).await?;
     let (mut command, _certificates) = prepare(&args, &session)?;
+    command.envs(placeholders);
 
     let (stop, stopped) = oneshot::channel::<()>();
     let drain = async move {

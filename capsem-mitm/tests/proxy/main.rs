@@ -6,6 +6,7 @@
 
 mod support;
 
+mod credentials;
 mod deadlines;
 mod http;
 #[cfg(feature = "cli")]

@@ -84,7 +84,7 @@ fn fault_classes_are_those_of_the_contract() {
     let words = "tls tls_timeout head head_timeout framing early_data authority dest_class dns \
                  connect connect_timeout upstream_tls bad_101 handshake_timeout mask rsv opcode \
                  control length interleave utf8 close_code frame_limit message_limit \
-                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink";
+                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink credential policy";
     for word in words.split_whitespace() {
         let class: FaultClass =
             serde_json::from_str(&format!("\"{word}\"")).unwrap_or_else(|e| panic!("{word}: {e}"));

@@ -110,10 +110,62 @@ fn what_a_later_version_reads() {
             &format!("{place}: `{key}` is not supported by this version; remove it"),
         );
     };
-    refused_key("[[credential]]\nhost = 'a'", "3:3", "credential");
     refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
     refused_key("[telemetry]\ncapture_bodies = true", "4:18", "capture_bodies = true");
     refused_key("[policy]\nasker = ['a']", "4:1", "policy.asker");
+}
+
+#[test]
+fn credentials() {
+    let config = read(
+        r#"
+        [[credential]]
+        host = "API.OpenAI.com"
+        header = "Authorization"
+        placeholder = "Bearer capsem-openai"
+        value_env = "OPENAI_API_KEY"
+        prefix = "Bearer "
+        [[credential]]
+        host = "api.example.com:8443"
+        placeholder = "stand-in"
+        value_file = "keys/example"
+        "#,
+    );
+    let [first, second] = &config.credentials[..] else { panic!("{:?}", config.credentials) };
+    assert_eq!((first.host.to_string().as_str(), first.port), ("api.openai.com", None));
+    assert_eq!(first.header.as_ref().unwrap(), "authorization");
+    assert_eq!((first.token(), &*first.prefix), ("capsem-openai", "Bearer "));
+    assert_eq!(first.value, crate::config::Value::Variable("OPENAI_API_KEY".into()));
+    assert_eq!((second.token(), second.port), ("stand-in", Some(8443)));
+    assert_eq!(second.value, crate::config::Value::File("/etc/agent/keys/example".into()));
+
+    let table = |text: &str| format!("[[credential]]\nhost = 'a.test'\n{text}");
+    let refused = |text: &str, expected: &str| refused_after(&table(text), expected);
+    refused(
+        "placeholder = 'p'",
+        "3:1: there is no value; add `value_env = \"OPENAI_API_KEY\"` or `value_file`",
+    );
+    refused(
+        "placeholder = 'p'\nvalue_env = 'A'\nvalue_file = 'a'",
+        "6:1: there are two values; remove `value_env` or `value_file`",
+    );
+    refused(
+        "placeholder = 'Bearer '\nprefix = 'Bearer '\nvalue_env = 'A'",
+        "5:15: the placeholder is empty but for the prefix; give the guest a word to send",
+    );
+    refused(
+        "placeholder = 'p'\nheader = 'a b'\nvalue_env = 'A'",
+        "6:10: \"a b\" is no name of a header; write one such as \"authorization\"",
+    );
+    refused(
+        "placeholder = 'p'\nvalue_env = ''",
+        "6:13: \"\" is no name of a variable; write one such as \"OPENAI_API_KEY\"",
+    );
+    let once = table("placeholder = 'p'\nvalue_env = 'A'");
+    refused_after(
+        &format!("{once}\n{once}"),
+        "7:1: the placeholder \"p\" stands for two credentials of this host; rename one",
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{soon, upstream::Upstream};
 use capsem_mitm::{
-    Authority, Proxy,
+    Authority, Proxy, Services,
     config::{Config, Pin},
     tls::ca,
 };
@@ -49,6 +49,16 @@ impl Rig {
         policy: Policy,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::serviced(upstream, policy, Services::default(), change).await
+    }
+
+    /// The same with services of the host's own.
+    pub(crate) async fn serviced(
+        upstream: &Upstream,
+        policy: Policy,
+        services: Services,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let files = tempfile::tempdir().unwrap();
         let root = files.path().join("upstream-ca.pem");
         std::fs::write(&root, &upstream.ca_pem).unwrap();
@@ -67,7 +77,7 @@ impl Rig {
 
         let (memory, records) = Memory::new();
         let (ledger, writer) = Ledger::start(vec![Box::new(memory)], Mode::Closed).unwrap();
-        let proxy = Proxy::bind(config, policy, ca, ledger).await.unwrap();
+        let proxy = Proxy::bind_with(config, policy, ca, ledger, services).await.unwrap();
         let addresses = proxy.addresses();
         let served = tokio::spawn(proxy.run(std::future::pending(), std::future::pending()));
         Self {
