@@ -21,7 +21,9 @@ pub struct Config {
     pub ca_dir: PathBuf,
     /// How servers are reached.
     pub upstream: UpstreamConfig,
-    /// The rule file; without one everything is blocked.
+    /// The rule file; without one everything is blocked. The program reads it again when it changes
+    /// and on SIGHUP. Put a new one in its place with a rename: what is written in pieces is read
+    /// once it has not changed for half a second.
     pub policy_file: Option<PathBuf>,
     /// Credentials that guests have placeholders of.
     pub credentials: Vec<CredentialConfig>,

@@ -4,7 +4,7 @@ use crate::{
     authority::Authority,
     request::{Intent, Kind, Scheme, readings},
 };
-use capsem_policy::{Action, Facts, On, Policy, Verdict};
+use capsem_policy::{Action, Decide, Facts, On, Verdict};
 use capsem_telemetry::Attribution;
 use http::StatusCode;
 use std::borrow::Cow;
@@ -53,7 +53,7 @@ impl Reach {
 
 /// Judges an intent. Pure: nothing is resolved, dialled or written.
 pub(crate) fn decide(
-    policy: &Policy,
+    policy: &dyn Decide,
     reach: &Reach,
     intent: &Intent,
     attribution: &Attribution,
@@ -92,7 +92,7 @@ pub(crate) fn decide(
 }
 
 fn verdict<'p>(
-    policy: &'p Policy,
+    policy: &'p dyn Decide,
     intent: &Intent,
     attribution: &Attribution,
     path: &str,
@@ -107,7 +107,7 @@ fn verdict<'p>(
         .method(intent.method.as_str())
         .path(path)
         .provider(attribution.provider.as_str());
-    capsem_policy::decide(policy, &facts)
+    policy.judge(&facts)
 }
 
 #[cfg(test)]

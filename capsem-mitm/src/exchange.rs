@@ -15,12 +15,12 @@ use crate::{
     proxy::Context,
     record::{End, ExchangeLog, Glimpse, Undecided, Visit, closed},
     request::{Intent, Kind, Route, Scheme},
-    tap::Tap,
+    tap::{Standing, Tap},
     ws::{self, Body, BoxIo, Connected, Upgrade, UpgradeError},
 };
 use capsem_policy::Action;
 use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
-use capsem_ws_codec::handshake::{self, Offer};
+use capsem_ws_codec::handshake;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
@@ -60,7 +60,7 @@ pub(crate) async fn handle(
     }
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
-    let mut intent = match Intent::read(&client.route, &parts) {
+    let intent = match Intent::read(&client.route, &parts) {
         Ok(intent) => intent,
         Err(refusal) => return refuse(log, glimpse(&parts), &refusal).await,
     };
@@ -69,7 +69,8 @@ pub(crate) async fn handle(
     }
     let host = intent.authority.host.to_string();
     let attribution = attribute(&host, &intent.path);
-    let mut decision = decide(&client.cx.policy, &client.cx.reach, &intent, &attribution);
+    let mut policy = client.cx.policy.follow();
+    let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
     let equipped = equip(client, &mut parts, &intent, &mut decision);
     let reference = equipped.as_ref().ok().and_then(reference);
     let log = match log.decided(&intent, &attribution, &decision, reference).await {
@@ -81,10 +82,11 @@ pub(crate) async fn handle(
         Err(error) => return unequipped(log, error),
     };
     match decision {
-        Decision { outcome: Ok(permit), .. } => match &mut intent.kind {
-            Kind::WebSocket(offer) => {
-                let asked = Asked { offer, parts, given, on_upgrade };
-                websocket(client, permit, asked, log, attribution, busy).await
+        Decision { outcome: Ok(permit), .. } => match intent.kind {
+            Kind::WebSocket(_) => {
+                let standing = Standing { intent, attribution, policy };
+                let asked = Asked { standing, parts, given, on_upgrade };
+                websocket(client, permit, asked, log, busy).await
             }
             Kind::Http | Kind::Connect => {
                 let request = Request::from_parts(parts, body);
@@ -169,8 +171,8 @@ fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
 }
 
 /// An upgrade as the client asked for it.
-struct Asked<'a> {
-    offer: &'a mut Offer,
+struct Asked {
+    standing: Standing,
     parts: Parts,
     given: Masks,
     on_upgrade: OnUpgrade,
@@ -179,12 +181,11 @@ struct Asked<'a> {
 async fn websocket(
     client: &Arc<Client>,
     permit: Permit,
-    asked: Asked<'_>,
+    asked: Asked,
     log: ExchangeLog,
-    attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { offer, parts, given, on_upgrade } = asked;
+    let Asked { standing, parts, given, on_upgrade } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -192,17 +193,17 @@ async fn websocket(
             return fail(log, error.status(), error.class(), &error.to_string());
         }
     };
-    // The answer is held against what is sent, credentials among the subprotocols included.
-    if let Ok(Some(equipped)) = handshake::read_request(&parts) {
-        *offer = equipped;
-    }
+    // Read anew: the answer is held against what is sent, credentials among the subprotocols too.
+    let Ok(Some(offer)) = handshake::read_request(&parts) else {
+        return unequipped(log, Unresolved::Unusable);
+    };
     let request = headers::upgrade_request(parts);
-    match ws::upgrade(offer, request, Connected(dialed.io), &cx.ws).await {
+    match ws::upgrade(&offer, request, Connected(dialed.io), &cx.ws).await {
         Ok(Upgrade::Switched(mut response, tunnel)) => {
             hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
-            let tap = Tap::new(log, attribution, cx);
+            let tap = Tap::new(log, standing, cx);
             cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }

@@ -46,6 +46,8 @@ mod record;
 #[cfg(feature = "proxy")]
 mod request;
 #[cfg(feature = "proxy")]
+mod rules;
+#[cfg(feature = "proxy")]
 mod tap;
 #[cfg(feature = "proxy")]
 pub mod tls;
@@ -60,5 +62,6 @@ pub mod cli;
 pub use self::{
     authority::{Authority, Host, HostError},
     proxy::{Addresses, Proxy, ProxyError, Services},
+    rules::LivePolicy,
     upstream::{Resolve, Resolving, SystemResolver},
 };

@@ -7,11 +7,12 @@ use crate::{
     credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
+    rules::LivePolicy,
     tls::{ca, leaf::Leaves},
     upstream::{self, Resolve, SystemResolver, Upstream},
     ws::{self, Drain},
 };
-use capsem_policy::Policy;
+use capsem_policy::Decide;
 use capsem_telemetry::Ledger;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
@@ -20,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What every connection shares.
 pub(crate) struct Context {
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: LivePolicy,
     pub(crate) reach: Reach,
     pub(crate) upstream: Upstream,
     pub(crate) credentials: Table,
@@ -130,7 +131,7 @@ impl Proxy {
     /// See [`ProxyError`]; nothing is left bound then.
     pub async fn bind(
         config: Config,
-        policy: Policy,
+        policy: impl Decide + 'static,
         ca: ca::Authority,
         ledger: Ledger,
     ) -> Result<Self, ProxyError> {
@@ -144,7 +145,7 @@ impl Proxy {
     /// See [`ProxyError`].
     pub async fn bind_with(
         config: Config,
-        policy: Policy,
+        policy: impl Decide + 'static,
         ca: ca::Authority,
         ledger: Ledger,
         services: Services,
@@ -164,7 +165,7 @@ impl Proxy {
             .map_err(|(host, error)| ProxyError::Credential { host, error })?;
         let (doors, addresses) = open(config.listen.proxy, config.listen.transparent).await?;
         let cx = Context {
-            policy: Arc::new(policy),
+            policy: LivePolicy::new(policy),
             reach,
             upstream: Upstream {
                 resolver: services.resolver,
@@ -188,6 +189,11 @@ impl Proxy {
     /// Where the listeners are: the ports, where port 0 was asked for.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// The policy in force, for whoever may replace it.
+    pub fn policy(&self) -> LivePolicy {
+        self.cx.policy.clone()
     }
 
     /// Serves until `drain` resolves, then closes the listeners and lets what is under way finish.

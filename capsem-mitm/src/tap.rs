@@ -1,9 +1,12 @@
 //! What a tunnel tells the ledger: its messages as evidence, its end as `ended`.
 
 use crate::{
+    decide::decide,
     proxy::Context,
     record::{End, ExchangeLog, closed},
-    ws::{self, Ended, Pause, Session},
+    request::Intent,
+    rules::Followed,
+    ws::{self, Ended, Pause, Refusal, Revoked, Session},
 };
 use capsem_telemetry::{
     Attribution, CallStatus, CloseKind, FaultClass, Flow, Ledger, Side,
@@ -11,20 +14,46 @@ use capsem_telemetry::{
     redact,
 };
 use capsem_ws_codec::{Counters, Message, Opcode, Role};
+use std::sync::Arc;
+
+/// What a socket was allowed for, and the policy that may change its mind.
+pub(crate) struct Standing {
+    pub(crate) intent: Intent,
+    pub(crate) attribution: Attribution,
+    pub(crate) policy: Followed,
+}
+
+impl Standing {
+    /// Resolves once a policy is in force that would not let the upgrade through.
+    async fn revoked(mut self, cx: Arc<Context>) -> Refusal {
+        loop {
+            self.policy.changed().await;
+            let policy = self.policy.current();
+            let decision = decide(&*policy, &cx.reach, &self.intent, &self.attribution);
+            if decision.outcome.is_err() {
+                let reason = decision.reason.unwrap_or_default();
+                return Refusal { word: decision.rule.unwrap_or_default(), reason };
+            }
+        }
+    }
+}
 
 /// The [`Session`] of the proxy's own tunnels.
 pub(crate) struct Tap {
     ledger: Ledger,
     /// Both are there until the tunnel ends.
     open: Option<(ExchangeLog, WsEvidence)>,
+    revoked: Option<Revoked>,
 }
 
 impl Tap {
-    pub(crate) fn new(log: ExchangeLog, attribution: Attribution, cx: &Context) -> Self {
+    pub(crate) fn new(log: ExchangeLog, standing: Standing, cx: &Arc<Context>) -> Self {
         let capture = cx.ws.limits.capture;
+        let attribution = standing.attribution.clone();
         let settings = Settings { exchange: log.id(), attribution, capture };
         let ledger = log.ledger().clone();
-        Self { ledger, open: Some((log, WsEvidence::new(settings))) }
+        let revoked: Revoked = Box::pin(standing.revoked(Arc::clone(cx)));
+        Self { ledger, open: Some((log, WsEvidence::new(settings))), revoked: Some(revoked) }
     }
 }
 
@@ -50,6 +79,10 @@ impl Session for Tap {
         }
         let ledger = self.ledger.clone();
         Some(Box::pin(async move { ledger.ready().await }))
+    }
+
+    fn revoked(&mut self) -> Option<Revoked> {
+        self.revoked.take()
     }
 
     fn on_end(&mut self, ended: &Ended) {

@@ -11,6 +11,7 @@ mod explain;
 mod json;
 mod ledger;
 mod policy_file;
+mod reload;
 mod report;
 mod run;
 mod serve;

@@ -66,7 +66,7 @@ pub(crate) use self::interim::Interim;
 pub use self::{
     close::{Close, CloseKind, Ended, Fault, Side},
     config::{Config, Drain},
-    session::{Pause, Session, tunnel},
+    session::{Pause, Refusal, Revoked, Session, tunnel},
     upgrade::{
         Body, BodyError, BoxIo, Connect, Connected, Io, Tunnel, Upgrade, UpgradeError, upgrade,
     },

@@ -102,13 +102,16 @@ where
 
     /// Runs this direction until it rests at a border; at once when it does.
     pub(super) async fn settle(&mut self, hooks: &Hooks<'_>, border: Border) -> Result<(), Cause> {
-        if let Err(cause) = self.write_good().await {
-            return Err(self.over(cause));
-        }
-        while !self.rests_at(border) {
+        loop {
+            if let Err(cause) = self.write_good().await {
+                return Err(self.over(cause));
+            }
+            // What has ended says so; it is at no border of its own.
+            if self.rests_at(border) && !matches!(self.progress, Progress::Ending(_)) {
+                return Ok(());
+            }
             self.step(hooks).await?;
         }
-        Ok(())
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -31,12 +31,31 @@ pub trait Session: Send + 'static {
         None
     }
 
+    /// Asked once, as the tunnel begins: a wait that resolves when the tunnel may not go on, as when
+    /// the rule that allowed it is gone. Both sides are told at a frame border then: the client
+    /// 1008, upstream 1001.
+    fn revoked(&mut self) -> Option<Revoked> {
+        None
+    }
+
     /// The tunnel ended; called exactly once, also when its future is dropped.
     fn on_end(&mut self, ended: &Ended);
 }
 
 /// A wait that [`Session::pause`] asks for.
 pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A wait that [`Session::revoked`] asks for.
+pub type Revoked = Pin<Box<dyn Future<Output = Refusal> + Send>>;
+
+/// Why a host ends a tunnel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One word for the client, the reason of its Close: the rule. At most 123 bytes are sent.
+    pub word: String,
+    /// What happened, for [`Close::reason`](super::Close::reason).
+    pub reason: String,
+}
 
 /// Relays frames both ways until either side, a violation, a deadline or the drain ends it.
 ///
@@ -92,6 +111,15 @@ impl<'a> Hooks<'a> {
         }
     }
 
+    /// Resolves when the host ends the tunnel. To be called once.
+    async fn revoked(&self) -> Refusal {
+        let revoked = lock(self.session).revoked();
+        match revoked {
+            Some(revoked) => revoked.await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Bytes came: the socket is not idle.
     pub(super) fn touch(&self) {
         *lock(&self.touched) = Instant::now();
@@ -142,6 +170,7 @@ where
     /// Runs both directions until one of them, a deadline or the drain gives a cause.
     async fn relay(&mut self, hooks: &Hooks<'_>, config: &Config) -> Cause {
         tokio::select! {
+            refusal = hooks.revoked() => Cause::Refused(refusal),
             cause = self.up.run(hooks) => cause,
             cause = self.down.run(hooks) => cause,
             () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },

@@ -12,5 +12,6 @@ mod http;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
+mod reload;
 mod tunnel;
 mod upgrade;

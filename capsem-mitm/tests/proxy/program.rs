@@ -296,3 +296,78 @@ async fn run_gives_the_command_the_placeholder_and_not_the_value() {
     let done = soon("run", command.output()).await.unwrap();
     assert_eq!(done.status.code(), Some(7), "{}", text(&done.stderr));
 }
+
+#[tokio::test]
+async fn rules_are_read_again_when_they_change_and_on_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut command = program(&["serve", "--config", "proxy.toml"], folder);
+    command.stderr(log);
+    let (mut child, front) = spawn(command).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    let hang_up = || rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let said = async |words: &str| {
+        let path = folder.join("log");
+        soon(words, async {
+            while !std::fs::read_to_string(&path).unwrap().contains(words) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    client.head().await;
+
+    // What cannot be read changes nothing: the socket stays, and another is let in.
+    std::fs::write(folder.join("policy.toml"), "version = 1\n[[rule]]\nid = 'a'\nactoin = 'b'\n")
+        .unwrap();
+    said("the rules before it stay in force: policy.toml:4:1: unknown key `actoin`").await;
+    server.send(b"\x81\x02hi").await;
+    assert_eq!(client.exact(4).await, b"\x81\x02hi");
+    let mut other = Client::tls(&front, Path::Explicit, HOST).await;
+    other.send(UPGRADE).await;
+    upstream.next().await.head().await;
+
+    // A change is seen; the socket it would block is closed.
+    std::fs::write(folder.join("new.toml"), "version = 1\n").unwrap();
+    std::fs::rename(folder.join("new.toml"), folder.join("policy.toml")).unwrap();
+    assert_eq!(client.rest().await, b"\x88\x02\x03\xf0");
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 403"));
+
+    // SIGHUP reads it whether it has changed or not.
+    hang_up();
+    said("new rules are in force file=policy.toml rules=0").await;
+    std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
+    hang_up();
+    said("new rules are in force file=policy.toml rules=1").await;
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    upstream.next().await.head().await;
+
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    drop((client, other, server));
+    assert_eq!(soon("the program's end", child.wait()).await.unwrap().code(), Some(0));
+    let lines = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    let records: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    check_whole(&records);
+    let fault = |record: &&Value| record["class"] == "policy";
+    let faults: Vec<_> = records.iter().filter(fault).collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!((&faults[0]["side"], &faults[0]["conn"]), (&json!("proxy"), &json!(null)));
+    let detail = faults[0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("policy.toml:4:1: "), "{detail}");
+    let revoked: Vec<_> = records.iter().filter(|r| r["close"]["code"] == 1008).collect();
+    assert_eq!(revoked.len(), 1, "{revoked:?}");
+    assert_eq!(revoked[0]["close"]["kind"], "policy");
+}

@@ -5,7 +5,7 @@ mod rig;
 mod upstream;
 
 pub(crate) use self::{
-    client::{Client, Path},
+    client::{Client, Path, upgrade},
     rig::{Front, HOST, Rig, check_whole, only},
     upstream::{Upstream, header},
 };
