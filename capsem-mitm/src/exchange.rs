@@ -67,7 +67,8 @@ pub(crate) async fn handle(
         return open_tunnel(client, &intent, on_upgrade);
     }
     let host = intent.authority.host.to_string();
-    let attribution = attribute(&host, &intent.path);
+    let query = intent.query.as_deref().unwrap_or_default();
+    let attribution = attribute(&host, &intent.path).with_query(query);
     let decision = decide(&client.cx.policy, &client.cx.reach, &intent, &attribution);
     let log = match log.decided(&intent, &attribution, &decision).await {
         Ok(log) => log,
