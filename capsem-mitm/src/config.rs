@@ -124,11 +124,14 @@ pub struct TelemetryConfig {
     pub jsonl: Option<JsonlTarget>,
     /// What happens to traffic whose records cannot be taken. Default closed: it stops.
     pub mode: Mode,
+    /// Whether the content of model calls and tool uses is recorded, redacted. Default false: it
+    /// holds what people and their files say.
+    pub capture_bodies: bool,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { ledger: None, jsonl: None, mode: Mode::Closed }
+        Self { ledger: None, jsonl: None, mode: Mode::Closed, capture_bodies: false }
     }
 }
 

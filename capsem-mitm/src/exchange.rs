@@ -68,7 +68,8 @@ pub(crate) async fn handle(
         return open_tunnel(client, &intent, on_upgrade);
     }
     let host = intent.authority.host.to_string();
-    let attribution = attribute(&host, &intent.path);
+    let query = intent.query.as_deref().unwrap_or_default();
+    let attribution = attribute(&host, &intent.path).with_query(query);
     let mut policy = client.cx.policy.follow();
     let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
     let equipped = equip(client, &mut parts, &intent, &mut decision);

@@ -13,11 +13,18 @@ use crate::{
     ws::{self, Drain},
 };
 use capsem_policy::Decide;
-use capsem_telemetry::Ledger;
+use capsem_telemetry::{
+    Attribution, Id, Ledger,
+    evidence::{Settings, ToolMemory},
+};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Bytes recorded of a call's request, and as many of its response, where content is recorded: as
+/// much as Capsem keeps of a text.
+const CONTENT: usize = 256 * 1024;
 
 /// What every connection shares.
 pub(crate) struct Context {
@@ -31,6 +38,10 @@ pub(crate) struct Context {
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
     pub(crate) ws: ws::Config,
+    /// Tool calls known on any connection.
+    tools: ToolMemory,
+    /// Bytes of each call's content that are recorded.
+    content: usize,
     tasks: TaskTracker,
     /// Drops every task where it stands.
     cut: CancellationToken,
@@ -47,6 +58,15 @@ impl Context {
                 () = cut.cancelled() => {}
             }
         });
+    }
+
+    /// How the model calls of an exchange are read.
+    pub(crate) fn evidence(&self, exchange: Id, attribution: Attribution) -> Settings {
+        Settings {
+            tools: self.tools.clone(),
+            content: self.content,
+            ..Settings::new(exchange, attribution, self.ws.limits.capture)
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -180,6 +200,8 @@ impl Proxy {
             ledger,
             ws: tunnels(&limits),
             limits,
+            tools: ToolMemory::default(),
+            content: if config.telemetry.capture_bodies { CONTENT } else { 0 },
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         };

@@ -14,8 +14,8 @@ use crate::{
 use capsem_policy::Action;
 use capsem_telemetry::{
     self as telemetry, Attribution, Close, CloseKind, Closed, Decided, Ended, Evidence, Fault,
-    FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Responded, Side, Transport,
-    redact,
+    FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Responded, Side, ToolUse,
+    Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
@@ -318,6 +318,13 @@ impl ExchangeLog {
         for call in calls {
             self.model_calls += 1;
             self.visit.record(Record::ModelCall(Box::new(call)));
+        }
+    }
+
+    /// Records tool uses that ended.
+    pub(crate) fn tool_uses(&self, uses: impl IntoIterator<Item = ToolUse>) {
+        for tool in uses {
+            self.visit.record(Record::ToolUse(Box::new(tool)));
         }
     }
 

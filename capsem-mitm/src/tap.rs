@@ -10,7 +10,7 @@ use crate::{
 };
 use capsem_telemetry::{
     Attribution, CallStatus, CloseKind, FaultClass, Flow, Ledger, Side,
-    evidence::{Seen, Settings, WsEvidence},
+    evidence::{Seen, WsEvidence},
     redact,
 };
 use capsem_ws_codec::{Counters, Message, Opcode, Role};
@@ -48,9 +48,7 @@ pub(crate) struct Tap {
 
 impl Tap {
     pub(crate) fn new(log: ExchangeLog, standing: Standing, cx: &Arc<Context>) -> Self {
-        let capture = cx.ws.limits.capture;
-        let attribution = standing.attribution.clone();
-        let settings = Settings { exchange: log.id(), attribution, capture };
+        let settings = cx.evidence(log.id(), standing.attribution.clone());
         let ledger = log.ledger().clone();
         let revoked: Revoked = Box::pin(standing.revoked(Arc::clone(cx)));
         Self { ledger, open: Some((log, WsEvidence::new(settings))), revoked: Some(revoked) }
@@ -71,6 +69,7 @@ impl Session for Tap {
             Role::Server => evidence.server_message(log.elapsed(), seen),
         }
         log.model_calls(evidence.take_calls());
+        log.tool_uses(evidence.take_tool_uses());
     }
 
     fn pause(&mut self) -> Option<Pause> {
@@ -86,9 +85,11 @@ impl Session for Tap {
     }
 
     fn on_end(&mut self, ended: &Ended) {
-        let Some((mut log, evidence)) = self.open.take() else { return };
+        let Some((mut log, mut evidence)) = self.open.take() else { return };
         // A client that closes in order gives up what it still waits for; all else loses it.
         let gave_up = ended.close.clean && ended.close.by == Some(ws::Side::Client);
+        evidence.end(log.elapsed(), !gave_up);
+        log.tool_uses(evidence.take_tool_uses());
         let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
         let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
         log.model_calls(calls);

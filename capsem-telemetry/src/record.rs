@@ -6,19 +6,23 @@
 
 mod call;
 mod connection;
+mod content;
 mod edit;
 mod evidence;
 mod exchange;
 mod fault;
 mod line;
+mod tool_use;
 
 pub use call::{
     CallError, CallStatus, Initiator, ModelCall, ToolCall, ToolResult, Transport, Usage,
 };
 pub use connection::{Closed, Listener, Opened};
+pub use content::Content;
 pub use evidence::{Evidence, EvidenceReason, EvidenceState};
 pub use exchange::{Action, Close, CloseKind, Decided, Decision, Ended, Flow, Responded};
 pub use fault::{Fault, FaultClass, Side};
+pub use tool_use::ToolUse;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -37,6 +41,8 @@ pub enum Record {
     Responded(Responded),
     /// A model response ended, failed, was refused or was lost.
     ModelCall(Box<ModelCall>),
+    /// A tool was called over MCP, and has answered, failed, or was refused or lost.
+    ToolUse(Box<ToolUse>),
     /// A rule of the protocol, a limit or a peer broke.
     Fault(Fault),
     /// An exchange is over; exactly once per `decided`.
@@ -53,6 +59,7 @@ impl Record {
             Self::Decided(_) => "decided",
             Self::Responded(_) => "responded",
             Self::ModelCall(_) => "model_call",
+            Self::ToolUse(_) => "tool_use",
             Self::Fault(_) => "fault",
             Self::Ended(_) => "ended",
             Self::Closed(_) => "closed",

@@ -184,11 +184,8 @@ fn telemetry(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<()
             other => return Err(ConfigError::invalid(item.place(), Problem::Mode(escape(other)))),
         };
     }
-    if let Some(item) = table.get("capture_bodies")
-        && item.boolean()?
-    {
-        let problem = Problem::Unsupported("capture_bodies = true");
-        return Err(ConfigError::invalid(item.place(), problem));
+    if let Some(item) = table.get("capture_bodies") {
+        config.telemetry.capture_bodies = item.boolean()?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
 use bytes::Bytes;
 use capsem_telemetry::{
     Attribution, Close, CloseKind, FaultClass, Flow, Ledger, Side,
-    evidence::{HttpEvidence, RequestHead, ResponseHead, Settings},
+    evidence::{HttpEvidence, RequestHead, ResponseHead},
 };
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -65,7 +65,7 @@ impl Exchanged {
         request: &Request<Incoming>,
         busy: Busy,
     ) -> Arc<Self> {
-        let settings = Settings { exchange: log.id(), attribution, capture: cx.ws.limits.capture };
+        let settings = cx.evidence(log.id(), attribution);
         let head = RequestHead {
             method: request.method().as_str(),
             content_encoding: text(request.headers(), &header::CONTENT_ENCODING),

@@ -46,10 +46,19 @@ fn each_kind_has_its_fields_in_full() {
             r#""usage":{"input_tokens":120,"output_tokens":30,"cached_input_tokens":0,"#,
             r#""cache_write_tokens":null,"reasoning_tokens":null,"audio_input_tokens":null,"#,
             r#""audio_output_tokens":null},"#,
-            r#""tool_calls":[{"call_id":"call_1","name":"shell","kind":"function_call"}],"#,
-            r#""tool_results":[{"call_id":"call_0","is_error":null}],"#,
+            r#""tool_calls":[{"call_id":"call_1","name":"shell","kind":"function_call","#,
+            r#""cancelled":false}],"#,
+            r#""tool_results":[{"call_id":"call_0","is_error":null,"name":"shell","#,
+            r#""answers":"000000000009"}],"#,
             r#""request_bytes":780,"response_bytes":6800,"time_to_first_token_ms":210,"#,
-            r#""duration_ms":600,"evidence":{"state":"full","reason":null}"#
+            r#""duration_ms":600,"content":null,"evidence":{"state":"full","reason":null}"#
+        ),
+        concat!(
+            r#""exchange":"000000000002","transport":"websocket","call":"000000000004","#,
+            r#""server":"tickets","request_id":"7","name":"find","status":"completed","#,
+            r#""is_error":false,"error":null,"request_bytes":90,"response_bytes":60,"#,
+            r#""duration_ms":12,"content":{"request":"{}","response":"","cut":false},"#,
+            r#""evidence":{"state":"full","reason":null}"#
         ),
         concat!(
             r#""conn":"000000000001","exchange":"000000000002","side":"upstream","#,

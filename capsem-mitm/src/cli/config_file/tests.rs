@@ -57,7 +57,7 @@ fn everything() {
         ledger = "session.db"
         jsonl = "-"
         mode = "open"
-        capture_bodies = false
+        capture_bodies = true
         [limits]
         head = 4096
         frame = 1
@@ -111,7 +111,6 @@ fn what_a_later_version_reads() {
         );
     };
     refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
-    refused_key("[telemetry]\ncapture_bodies = true", "4:18", "capture_bodies = true");
     refused_key("[policy]\nasker = ['a']", "4:1", "policy.asker");
 }
 
