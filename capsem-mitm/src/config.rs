@@ -25,6 +25,12 @@ pub struct Config {
     /// and on SIGHUP. Put a new one in its place with a rename: what is written in pieces is read
     /// once it has not changed for half a second.
     pub policy_file: Option<PathBuf>,
+    /// The command that the program asks where a rule says `ask`, and its arguments; none makes it a
+    /// block. It gets a [`Question`](crate::Question) as one line of JSON on its stdin, and answers
+    /// by its exit code: 0 for allow, 1 for block. A host has [`Asker`](crate::Asker).
+    pub asker: Vec<String>,
+    /// How long an answer to an `ask` rule is awaited. Default 60 s; none in time is a block.
+    pub ask_timeout: Duration,
     /// Credentials that guests have placeholders of.
     pub credentials: Vec<CredentialConfig>,
     /// Where records go.
@@ -41,6 +47,8 @@ impl Config {
             ca_dir: ca_dir.into(),
             upstream: UpstreamConfig::default(),
             policy_file: None,
+            asker: Vec::new(),
+            ask_timeout: Duration::from_mins(1),
             credentials: Vec::new(),
             telemetry: TelemetryConfig::default(),
             limits: Limits::default(),

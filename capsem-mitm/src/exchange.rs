@@ -3,20 +3,23 @@
 
 use crate::{
     answer::{self, Refusal},
+    ask::Question,
     connection,
     credential::{Link, Masks, Target, Unresolved, substitute},
-    decide::{Decision, Permit, decide},
+    decide::{Decision, Permit, decide, message_rules},
     guard::{Busy, Watch},
     http::{
         Exchanged, Lane,
         forward::{self, forward},
-        headers,
+        headers, hold,
     },
+    judge::Standing,
     proxy::Context,
     record::{End, ExchangeLog, Glimpse, Undecided, Visit, closed},
     request::{Intent, Kind, Route, Scheme},
-    tap::{Standing, Tap},
-    ws::{self, Body, BoxIo, Connected, Upgrade, UpgradeError},
+    rules::Followed,
+    tap::Tap,
+    ws::{self, Body, BoxIo, Connected, Takeover, Upgrade, UpgradeError},
 };
 use capsem_policy::Action;
 use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
@@ -72,6 +75,7 @@ pub(crate) async fn handle(
     let attribution = attribute(&host, &intent.path).with_query(query);
     let mut policy = client.cx.policy.follow();
     let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
+    let approved = ask(client, &log, &intent, &attribution, &mut decision).await;
     let equipped = equip(client, &mut parts, &intent, &mut decision);
     let reference = equipped.as_ref().ok().and_then(reference);
     let log = match log.decided(&intent, &attribution, &decision, reference).await {
@@ -83,19 +87,38 @@ pub(crate) async fn handle(
         Err(error) => return unequipped(log, error),
     };
     match decision {
-        Decision { outcome: Ok(permit), .. } => match intent.kind {
-            Kind::WebSocket(_) => {
-                let standing = Standing { intent, attribution, policy };
-                let asked = Asked { standing, parts, given, on_upgrade };
-                websocket(client, permit, asked, log, busy).await
+        Decision { outcome: Ok(permit), .. } => {
+            let standing = Standing { intent, attribution, approved };
+            let asked = Asked { standing, policy, parts, given };
+            if matches!(asked.standing.intent.kind, Kind::WebSocket(_)) {
+                websocket(client, permit, asked, on_upgrade, log, busy).await
+            } else {
+                http(client, permit, asked, body, log, busy).await
             }
-            Kind::Http | Kind::Connect => {
-                let request = Request::from_parts(parts, body);
-                http(client, permit, request, given, log, attribution, busy).await
-            }
-        },
+        }
         Decision { outcome: Err(status), .. } => deny(log, &intent, status, &decision),
     }
+}
+
+/// Asks where the rules say so. The rule it was approved under, if it was.
+async fn ask(
+    client: &Client,
+    log: &Undecided,
+    intent: &Intent,
+    attribution: &Attribution,
+    decision: &mut Decision,
+) -> Option<String> {
+    if decision.action != Action::Ask {
+        return None;
+    }
+    let (visit, exchange) = (&client.visit, log.id());
+    let words = (&decision.rule, &decision.reason);
+    let provider = attribution.provider.as_str();
+    let question = Question::new((visit.id(), exchange), intent, provider, words, None);
+    let answer = client.cx.desk.ask(Arc::clone(visit), exchange, question).await;
+    let approved = answer.is_ok();
+    decision.answered(intent, answer);
+    decision.rule.clone().filter(|_| approved)
 }
 
 /// Gives an allowed request its credentials. One that cannot have them loses its permit.
@@ -146,16 +169,30 @@ fn open_tunnel(client: &Arc<Client>, intent: &Intent, on_upgrade: OnUpgrade) -> 
     Response::new(answer::empty())
 }
 
+/// A request as the client asked for it, and what it was allowed for.
+struct Asked {
+    standing: Standing,
+    policy: Followed,
+    parts: Parts,
+    given: Masks,
+}
+
 async fn http(
     client: &Arc<Client>,
     permit: Permit,
-    request: Request<Incoming>,
-    given: Masks,
+    asked: Asked,
+    body: Incoming,
     log: ExchangeLog,
-    attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
-    let exchanged = Exchanged::new(log, attribution, &client.cx, &request, busy);
+    let Asked { standing, mut policy, parts, given } = asked;
+    let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
+    let policy = policy.current();
+    let arrived = hold::judged(client, &standing, &*policy, &parts, body, &exchanged).await;
+    let request = match arrived {
+        Ok(arrived) => Request::from_parts(parts, arrived),
+        Err(response) => return *response,
+    };
     match forward(client, &permit, request, &exchanged).await {
         Ok((mut response, address)) => {
             hide(client, &given, &mut response);
@@ -171,22 +208,15 @@ fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
     client.cx.masks.hide(response.headers_mut());
 }
 
-/// An upgrade as the client asked for it.
-struct Asked {
-    standing: Standing,
-    parts: Parts,
-    given: Masks,
-    on_upgrade: OnUpgrade,
-}
-
 async fn websocket(
     client: &Arc<Client>,
     permit: Permit,
     asked: Asked,
+    on_upgrade: OnUpgrade,
     log: ExchangeLog,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { standing, parts, given, on_upgrade } = asked;
+    let Asked { standing, mut policy, parts, given } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -199,12 +229,18 @@ async fn websocket(
         return unequipped(log, Unresolved::Unusable);
     };
     let request = headers::upgrade_request(parts);
-    match ws::upgrade(&offer, request, Connected(dialed.io), &cx.ws).await {
+    let mut config = cx.ws.clone();
+    let rules = message_rules(&*policy.current(), &standing.intent, &standing.attribution);
+    if !rules.is_empty() {
+        // So that a message can be left out and the next one still be read.
+        config.takeover = Takeover::Off;
+    }
+    match ws::upgrade(&offer, request, Connected(dialed.io), &config).await {
         Ok(Upgrade::Switched(mut response, tunnel)) => {
             hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
-            let tap = Tap::new(log, standing, cx);
+            let tap = Tap::new(log, standing, policy, cx);
             cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }

@@ -24,6 +24,8 @@ mod accept;
 #[cfg(feature = "proxy")]
 mod answer;
 #[cfg(feature = "proxy")]
+mod ask;
+#[cfg(feature = "proxy")]
 mod authority;
 #[cfg(feature = "proxy")]
 pub mod config;
@@ -39,6 +41,8 @@ mod exchange;
 mod guard;
 #[cfg(feature = "proxy")]
 mod http;
+#[cfg(feature = "proxy")]
+mod judge;
 #[cfg(feature = "proxy")]
 mod proxy;
 #[cfg(feature = "proxy")]
@@ -60,6 +64,7 @@ pub mod cli;
 
 #[cfg(feature = "proxy")]
 pub use self::{
+    ask::{Asker, Asking, MessageFacts, Question},
     authority::{Authority, Host, HostError},
     proxy::{Addresses, Proxy, ProxyError, Services},
     rules::LivePolicy,

@@ -2,6 +2,7 @@
 
 use crate::{
     accept::accept,
+    ask::{Asker, Desk},
     config::{Config, Limits},
     connection::Door,
     credential::{CredentialSource, Masks, Table, TableError},
@@ -10,7 +11,7 @@ use crate::{
     rules::LivePolicy,
     tls::{ca, leaf::Leaves},
     upstream::{self, Resolve, SystemResolver, Upstream},
-    ws::{self, Drain},
+    ws::{self, Drain, Takeover},
 };
 use capsem_policy::Decide;
 use capsem_telemetry::{
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) credentials: Table,
     /// The values of the configuration's credentials.
     pub(crate) masks: Arc<Masks>,
+    pub(crate) desk: Desk,
     pub(crate) leaves: Leaves,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
@@ -135,11 +137,13 @@ pub struct Services {
     pub resolver: Box<dyn Resolve>,
     /// Asked for what is no placeholder of the configuration. Default: nobody.
     pub credentials: Option<Box<dyn CredentialSource>>,
+    /// Asked where a rule says `ask`. Default: nobody, which makes it a block.
+    pub asker: Option<Box<dyn Asker>>,
 }
 
 impl Default for Services {
     fn default() -> Self {
-        Self { resolver: Box::new(SystemResolver), credentials: None }
+        Self { resolver: Box::new(SystemResolver), credentials: None, asker: None }
     }
 }
 
@@ -196,6 +200,7 @@ impl Proxy {
             },
             masks: Arc::new(credentials.masks()),
             credentials,
+            desk: Desk { asker: services.asker, patience: config.ask_timeout },
             leaves: Leaves::new(ca),
             ledger,
             ws: tunnels(&limits),
@@ -285,6 +290,7 @@ fn tunnels(limits: &Limits) -> ws::Config {
         close_timeout: limits.close_timeout,
         // What is left of the drain is for the close.
         drain_timeout: limits.drain_timeout.saturating_sub(limits.close_timeout),
+        takeover: Takeover::Agreed,
         drain: Drain::default(),
     }
 }

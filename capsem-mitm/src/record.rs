@@ -6,16 +6,16 @@
 use crate::{
     connection::Door,
     credential::Masks,
-    decide::Decision,
+    decide::{Decision, Ruling},
     proxy::Context,
     request::{Intent, Kind},
     ws::Drain,
 };
 use capsem_policy::Action;
 use capsem_telemetry::{
-    self as telemetry, Attribution, Close, CloseKind, Closed, Decided, Ended, Evidence, Fault,
-    FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Responded, Side, ToolUse,
-    Transport, redact,
+    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Direction, Ended,
+    Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Refused,
+    Responded, Side, ToolUse, Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
@@ -97,6 +97,37 @@ impl Visit {
         })
     }
 
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Records a message that was not let through.
+    pub(crate) fn refused(
+        &self,
+        exchange: Id,
+        direction: Direction,
+        ruling: &Ruling,
+        model: Option<String>,
+        bytes: u64,
+    ) {
+        self.record(Record::Refused(Box::new(Refused {
+            exchange,
+            direction,
+            action: action(ruling.action),
+            rule: ruling.rule.clone(),
+            reason: ruling.reason.clone(),
+            model,
+            bytes,
+        })));
+    }
+
+    /// Records a question and its answer.
+    pub(crate) fn asked(&self, asked: Asked) {
+        if self.recorded {
+            self.record(Record::Asked(Box::new(asked)));
+        }
+    }
+
     /// Records a fault that belongs to no exchange.
     pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
         self.record_fault(None, side, class, detail);
@@ -133,6 +164,10 @@ pub(crate) struct Undecided {
 impl Undecided {
     pub(crate) fn new(visit: &Arc<Visit>) -> Self {
         Self { visit: Arc::clone(visit), id: Id::fresh() }
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.id
     }
 
     /// Records the verdict on an intent. It is with the sinks when this returns.
@@ -174,11 +209,7 @@ impl Undecided {
                 (Err(_), Action::Allow) => telemetry::Decision::Error,
                 (Err(_), Action::Ask | Action::Block) => telemetry::Decision::Denied,
             },
-            action: Some(match decision.action {
-                Action::Allow => telemetry::Action::Allow,
-                Action::Ask => telemetry::Action::Ask,
-                Action::Block => telemetry::Action::Block,
-            }),
+            action: Some(action(decision.action)),
             rule: decision.rule.clone(),
             reason: decision.reason.clone(),
             process: None,
@@ -280,6 +311,21 @@ impl ExchangeLog {
         &self.visit.ledger
     }
 
+    pub(crate) fn visit(&self) -> Arc<Visit> {
+        Arc::clone(&self.visit)
+    }
+
+    /// Records a message that was not let through.
+    pub(crate) fn refused(
+        &self,
+        direction: Direction,
+        ruling: &Ruling,
+        model: Option<String>,
+        bytes: u64,
+    ) {
+        self.visit.refused(self.id, direction, ruling, model, bytes);
+    }
+
     /// Time since the verdict.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
@@ -377,6 +423,14 @@ impl Drop for ExchangeLog {
                 evidence: None,
             });
         }
+    }
+}
+
+fn action(action: Action) -> telemetry::Action {
+    match action {
+        Action::Allow => telemetry::Action::Allow,
+        Action::Ask => telemetry::Action::Ask,
+        Action::Block => telemetry::Action::Block,
     }
 }
 

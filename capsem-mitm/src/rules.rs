@@ -46,6 +46,11 @@ impl Followed {
         Arc::clone(&self.0.borrow_and_update())
     }
 
+    /// Whether it is no longer the one last seen.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.0.has_changed().unwrap_or(false)
+    }
+
     /// Resolves when it is no longer the one last seen. Cancel safe.
     pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {

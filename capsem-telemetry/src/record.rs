@@ -11,6 +11,7 @@ mod edit;
 mod evidence;
 mod exchange;
 mod fault;
+mod judged;
 mod line;
 mod tool_use;
 
@@ -22,6 +23,7 @@ pub use content::Content;
 pub use evidence::{Evidence, EvidenceReason, EvidenceState};
 pub use exchange::{Action, Close, CloseKind, Decided, Decision, Ended, Flow, Responded};
 pub use fault::{Fault, FaultClass, Side};
+pub use judged::{Answer, Asked, Direction, Event, Refused};
 pub use tool_use::ToolUse;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -43,6 +45,10 @@ pub enum Record {
     ModelCall(Box<ModelCall>),
     /// A tool was called over MCP, and has answered, failed, or was refused or lost.
     ToolUse(Box<ToolUse>),
+    /// A message of an exchange was not let through.
+    Refused(Box<Refused>),
+    /// A rule asked someone.
+    Asked(Box<Asked>),
     /// A rule of the protocol, a limit or a peer broke.
     Fault(Fault),
     /// An exchange is over; exactly once per `decided`.
@@ -60,6 +66,8 @@ impl Record {
             Self::Responded(_) => "responded",
             Self::ModelCall(_) => "model_call",
             Self::ToolUse(_) => "tool_use",
+            Self::Refused(_) => "refused",
+            Self::Asked(_) => "asked",
             Self::Fault(_) => "fault",
             Self::Ended(_) => "ended",
             Self::Closed(_) => "closed",

@@ -161,8 +161,16 @@ fn upstream(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(),
 }
 
 fn policy(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(), ConfigError> {
-    later(table, "asker", "policy.asker")?;
-    table.only(&["file"])?;
+    table.only(&["file", "asker", "ask_timeout"])?;
+    if let Some(item) = table.get("asker") {
+        let words = item.list()?;
+        config.asker =
+            words.iter().map(|word| word.string().map(str::to_owned)).collect::<Result<_, _>>()?;
+        if config.asker.first().is_none_or(String::is_empty) {
+            return Err(ConfigError::invalid(item.place(), Problem::Asker));
+        }
+    }
+    time(table, "ask_timeout", &mut config.ask_timeout, Zero::Refused)?;
     config.policy_file = table.get("file").map(|item| path(&item, paths)).transpose()?;
     Ok(())
 }

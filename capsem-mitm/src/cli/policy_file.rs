@@ -28,26 +28,18 @@ fn parse(text: &str, file_name: &str) -> Result<Policy, CliError> {
 /// carry out. Reading on without them could allow what the file means to refuse.
 const UNENFORCED: [&str; 2] = ["detect", "processes"];
 
-/// The first of these keys, or rule on messages, and where it stands.
+/// The first of these keys, and where it stands.
 fn unenforced(
     text: &str,
     file_name: &str,
 ) -> Result<Option<(Place, &'static str)>, document::Error> {
     let document = Document::parse(text, file_name)?;
     let root = document.root();
-    if let Some(item) = root.get("on_uninspectable") {
-        return Ok(Some((item.key_place(), "on_uninspectable")));
-    }
     let rules = root.get("rule").map_or(Ok(Vec::new()), |item| item.tables())?;
     for rule in &rules {
         for key in UNENFORCED {
             if let Some(item) = rule.get(key) {
                 return Ok(Some((item.key_place(), key)));
-            }
-        }
-        for on in rule.get("on").map_or(Ok(Vec::new()), |item| item.list())? {
-            if on.string()? == "message" {
-                return Ok(Some((on.place(), "message")));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
-use super::error::CliError;
+use super::{asker::CommandAsker, error::CliError};
 use crate::{
-    Addresses, LivePolicy, Proxy,
+    Addresses, LivePolicy, Proxy, Services,
     config::{Config, JsonlTarget},
     tls::ca::Authority,
 };
@@ -52,7 +52,11 @@ impl Session {
         }
         sinks.extend(also);
         let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
-        let proxy = Proxy::bind(config, policy, authority, ledger.clone()).await?;
+        let mut services = Services::default();
+        if let Some(asker) = CommandAsker::new(&config.asker) {
+            services.asker = Some(Box::new(asker));
+        }
+        let proxy = Proxy::bind_with(config, policy, authority, ledger.clone(), services).await?;
         Ok(Self { proxy, ledger: task, certificate, certificate_pem, records: ledger })
     }
 

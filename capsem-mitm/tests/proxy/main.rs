@@ -6,8 +6,10 @@
 
 mod support;
 
+mod ask;
 mod credentials;
 mod deadlines;
+mod gate;
 mod http;
 #[cfg(feature = "cli")]
 mod program;

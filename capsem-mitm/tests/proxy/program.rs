@@ -309,10 +309,10 @@ async fn rules_are_read_again_when_they_change_and_on_sighup() {
     let (mut child, front) = spawn(command).await;
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     let hang_up = || rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
-    let said = async |words: &str| {
+    let said = async |words: &str, times: usize| {
         let path = folder.join("log");
         soon(words, async {
-            while !std::fs::read_to_string(&path).unwrap().contains(words) {
+            while std::fs::read_to_string(&path).unwrap().matches(words).count() < times {
                 tokio::task::yield_now().await;
             }
         })
@@ -329,7 +329,7 @@ async fn rules_are_read_again_when_they_change_and_on_sighup() {
     // What cannot be read changes nothing: the socket stays, and another is let in.
     std::fs::write(folder.join("policy.toml"), "version = 1\n[[rule]]\nid = 'a'\nactoin = 'b'\n")
         .unwrap();
-    said("the rules before it stay in force: policy.toml:4:1: unknown key `actoin`").await;
+    said("the rules before it stay in force: policy.toml:4:1: unknown key `actoin`", 1).await;
     server.send(b"\x81\x02hi").await;
     assert_eq!(client.exact(4).await, b"\x81\x02hi");
     let mut other = Client::tls(&front, Path::Explicit, HOST).await;
@@ -346,10 +346,10 @@ async fn rules_are_read_again_when_they_change_and_on_sighup() {
 
     // SIGHUP reads it whether it has changed or not.
     hang_up();
-    said("new rules are in force file=policy.toml rules=0").await;
+    said("new rules are in force file=policy.toml rules=0", 2).await;
     std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
     hang_up();
-    said("new rules are in force file=policy.toml rules=1").await;
+    said("new rules are in force file=policy.toml rules=1", 1).await;
     let mut client = Client::tls(&front, Path::Explicit, HOST).await;
     client.send(UPGRADE).await;
     upstream.next().await.head().await;
@@ -370,4 +370,31 @@ async fn rules_are_read_again_when_they_change_and_on_sighup() {
     let revoked: Vec<_> = records.iter().filter(|r| r["close"]["code"] == 1008).collect();
     assert_eq!(revoked.len(), 1, "{revoked:?}");
     assert_eq!(revoked[0]["close"]["kind"], "policy");
+}
+
+#[tokio::test]
+async fn a_command_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    std::fs::write(folder.join("policy.toml"), ALLOW.replace("\"allow\"", "\"ask\"")).unwrap();
+    let config = std::fs::read_to_string(folder.join("proxy.toml")).unwrap();
+    let script = "cat > question.json; grep -q '\"method\":\"GET\"' question.json || exit 1";
+    let asker = format!("[policy]\nasker = [\"sh\", \"-c\", '''{script}''']\n");
+    std::fs::write(folder.join("proxy.toml"), config.replace("[policy]\n", &asker)).unwrap();
+    let (_child, front) = serve(folder).await;
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(format!("GET /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    let mut server = upstream.next().await;
+    server.head().await;
+    let question: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("question.json")).unwrap())
+            .unwrap();
+    assert_eq!((&question["rule"], &question["path"]), (&json!("openai"), &json!("/a")));
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(format!("DELETE /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 403"));
+    let records = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    assert!(records.contains("\"answer\":\"allow\"") && records.contains("\"answer\":\"block\""));
 }

@@ -15,6 +15,7 @@
 mod anthropic;
 mod call;
 mod dialect;
+mod facts;
 mod gemini;
 mod gemini_live;
 mod http;
@@ -24,15 +25,18 @@ mod log;
 mod mcp;
 mod openai;
 mod raw;
+mod refusal;
 mod remembered;
 mod shape;
 mod tools;
 mod ws;
 
 pub use call::Finished;
+pub use facts::MessageFacts;
 pub use http::HttpEvidence;
 pub use input::{RequestHead, ResponseHead, Seen, Settings};
 pub use raw::RawCall;
+pub use refusal::refusal;
 pub use tools::ToolMemory;
 pub use ws::WsEvidence;
 

@@ -102,6 +102,8 @@ words! {
         Sink = "sink",
         /// A credential that a request must have cannot be had.
         Credential = "credential",
+        /// A message that a rule had to see and could not.
+        Uninspectable = "uninspectable",
         /// A rule file that cannot be used; the rules before it stay.
         Policy = "policy",
     }

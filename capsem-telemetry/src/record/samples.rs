@@ -153,3 +153,25 @@ pub(crate) fn tool_use() -> ToolUse {
         evidence: Evidence::FULL,
     }
 }
+
+/// Records of judgements, which not every session has.
+pub(crate) fn judgements() -> [Record; 2] {
+    let refused = Refused {
+        exchange: id(2),
+        direction: Direction::ToUpstream,
+        action: Action::Block,
+        rule: Some("no-large-models".to_owned()),
+        reason: Some("too dear".to_owned()),
+        model: Some("gpt-5-pro".to_owned()),
+        bytes: 90,
+    };
+    let asked = Asked {
+        conn: id(1),
+        exchange: id(2),
+        on: Event::Message,
+        rule: Some("ask-first".to_owned()),
+        answer: Answer::Allow,
+        duration_ms: 1500,
+    };
+    [Record::Refused(Box::new(refused)), Record::Asked(Box::new(asked))]
+}

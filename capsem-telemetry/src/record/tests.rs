@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::samples::{decided, id, model_call, session};
+use crate::record::samples::{decided, id, judgements, model_call, session};
 
 const AT: &str = "2026-11-23T10:00:00.000042Z";
 
@@ -81,6 +81,23 @@ fn each_kind_has_its_fields_in_full() {
 }
 
 #[test]
+fn judgements_have_their_fields_in_full() {
+    let fields = [
+        concat!(
+            r#""exchange":"000000000002","direction":"to_upstream","action":"block","#,
+            r#""rule":"no-large-models","reason":"too dear","model":"gpt-5-pro","bytes":90"#
+        ),
+        concat!(
+            r#""conn":"000000000001","exchange":"000000000002","on":"message","#,
+            r#""rule":"ask-first","answer":"allow","duration_ms":1500"#
+        ),
+    ];
+    for (record, fields) in judgements().into_iter().zip(fields) {
+        check(record, fields);
+    }
+}
+
+#[test]
 fn what_is_unknown_is_null() {
     let call = ModelCall { usage: None, error: None, ..model_call() };
     let line = stamped(1, Record::ModelCall(Box::new(call))).to_json();
@@ -93,7 +110,8 @@ fn fault_classes_are_those_of_the_contract() {
     let words = "tls tls_timeout head head_timeout framing early_data authority dest_class dns \
                  connect connect_timeout upstream_tls bad_101 handshake_timeout mask rsv opcode \
                  control length interleave utf8 close_code frame_limit message_limit \
-                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink credential policy";
+                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink credential policy \
+                 uninspectable";
     for word in words.split_whitespace() {
         let class: FaultClass =
             serde_json::from_str(&format!("\"{word}\"")).unwrap_or_else(|e| panic!("{word}: {e}"));

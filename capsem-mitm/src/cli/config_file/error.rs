@@ -64,6 +64,8 @@ pub(crate) enum Problem {
     PlaceholderTwice(String),
     #[error("\"{0}\" is no name of a variable; write one such as \"OPENAI_API_KEY\"")]
     Variable(String),
+    #[error("the command is empty; write it as in [\"notify-me\", \"--urgent\"]")]
+    Asker,
     #[error("there is no value; add `value_env = \"OPENAI_API_KEY\"` or `value_file`")]
     NoValue,
     #[error("there are two values; remove `value_env` or `value_file`")]

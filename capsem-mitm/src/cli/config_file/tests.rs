@@ -53,6 +53,8 @@ fn everything() {
         "[::1]:80" = "[::1]:8080"
         [policy]
         file = "rules/policy.toml"
+        asker = ["notify-me", "--urgent"]
+        ask_timeout = "90s"
         [telemetry]
         ledger = "session.db"
         jsonl = "-"
@@ -77,6 +79,8 @@ fn everything() {
     assert_eq!(pins, ["api.openai.com:443", "[::1]:80"]);
     assert_eq!(config.upstream.resolve[0].address, ([127, 0, 0, 1], 18443).into());
     assert_eq!(config.policy_file.as_deref(), Some(Path::new("/etc/agent/rules/policy.toml")));
+    assert_eq!(config.asker, ["notify-me", "--urgent"]);
+    assert_eq!(config.ask_timeout, Duration::from_secs(90));
     assert_eq!(config.telemetry.ledger.as_deref(), Some(Path::new("/etc/agent/session.db")));
     assert_eq!(config.telemetry.jsonl, Some(JsonlTarget::Stdout));
     assert_eq!(config.telemetry.mode, Mode::Open);
@@ -111,7 +115,6 @@ fn what_a_later_version_reads() {
         );
     };
     refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
-    refused_key("[policy]\nasker = ['a']", "4:1", "policy.asker");
 }
 
 #[test]
@@ -194,6 +197,19 @@ fn upstreams() {
     refused_after(
         "[upstream]\nextra_roots = ['']",
         "4:16: the path is empty; name a file, or remove the key",
+    );
+}
+
+#[test]
+fn askers() {
+    let empty = "the command is empty; write it as in [\"notify-me\", \"--urgent\"]";
+    refused_after("[policy]\nasker = []", &format!("4:9: {empty}"));
+    refused_after("[policy]\nasker = ['']", &format!("4:9: {empty}"));
+    refused_after("[policy]\nasker = 'a'", "4:9: `asker` is a string; it must be a list in [ ]");
+    refused_after(
+        "[policy]\nask_timeout = '0s'",
+        "4:15: `ask_timeout` cannot be zero, as everything would be late at once; use \"1ms\" or \
+         more",
     );
 }
 

@@ -17,18 +17,10 @@ fn what_is_not_enforced() {
         &format!("{rule}action = 'block'\nprocesses = ['codex']"),
         &format!("p.toml:5:1: `processes` {advice}"),
     );
-    refused(
-        &format!("{rule}action = 'block'\non = ['message']"),
-        &format!("p.toml:5:7: `message` {advice}"),
-    );
-    refused(
-        "version = 1\non_uninspectable = 'close'",
-        &format!("p.toml:2:1: `on_uninspectable` {advice}"),
-    );
 }
 
 #[test]
 fn the_rest_is_read() {
-    let text = "version = 1\n[[rule]]\nid = 'a'\naction = 'block'\non = ['http']";
+    let text = "version = 1\non_uninspectable = 'relay'\n[[rule]]\nid = 'a'\naction = 'block'\non = ['message']\nmodels = ['m']";
     assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
 }

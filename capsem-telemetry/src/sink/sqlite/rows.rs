@@ -17,7 +17,11 @@ pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
         Record::Ended(ended) => net_event_totals(db, ended),
         Record::ModelCall(call) => model_call(db, &at, call),
         Record::ToolUse(tool) => tool_use(db, &at, tool),
-        Record::Opened(_) | Record::Fault(_) | Record::Closed(_) => Ok(()),
+        Record::Opened(_)
+        | Record::Refused(_)
+        | Record::Asked(_)
+        | Record::Fault(_)
+        | Record::Closed(_) => Ok(()),
     }
 }
 
