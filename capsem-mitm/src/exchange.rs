@@ -16,7 +16,7 @@ use crate::{
     judge::Standing,
     proxy::Context,
     record::{End, ExchangeLog, Glimpse, Undecided, Visit, closed},
-    request::{Intent, Kind, Route, Scheme},
+    request::{Intent, Kind, Route, Scheme, readings},
     rules::Followed,
     tap::Tap,
     ws::{self, Body, BoxIo, Connected, Takeover, Upgrade, UpgradeError},
@@ -72,7 +72,7 @@ pub(crate) async fn handle(
     }
     let host = intent.authority.host.to_string();
     let query = intent.query.as_deref().unwrap_or_default();
-    let attribution = attribute(&host, &intent.path).with_query(query);
+    let attribution = attribution(&host, &intent.path).with_query(query);
     let mut policy = client.cx.policy.follow();
     let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
     let approved = ask(client, &log, &intent, &attribution, &mut decision).await;
@@ -98,6 +98,13 @@ pub(crate) async fn handle(
         }
         Decision { outcome: Err(status), .. } => deny(log, &intent, status, &decision),
     }
+}
+
+/// Whose API a request is for, by the first reading of its path that is one: a server that decodes
+/// its paths serves them all.
+fn attribution(host: &str, path: &str) -> Attribution {
+    let mut read = readings(path).map(|path| attribute(host, &path));
+    read.find(|it| it.api.is_some()).unwrap_or_else(|| attribute(host, path))
 }
 
 /// Asks where the rules say so. The rule it was approved under, if it was.

@@ -379,12 +379,13 @@ async fn the_same_content_in_a_post_meets_the_same_rules() {
         encoder.write_all(text.as_bytes()).unwrap();
         encoder.finish().unwrap()
     };
-    for (model, coding, status) in [
-        ("gpt-5-pro", "", "403"),
-        ("gpt-5-pro", "gzip", "403"),
-        ("gpt-5-pro", "x-unknown", "403"),
-        ("gpt-5.5", "", "200"),
-        ("gpt-5.5", "gzip", "200"),
+    for (path, model, coding, status) in [
+        ("/v1/responses", "gpt-5-pro", "", "403"),
+        ("/v1/r%65sponses", "gpt-5-pro", "", "403"),
+        ("/v1/responses", "gpt-5-pro", "gzip", "403"),
+        ("/v1/responses", "gpt-5-pro", "x-unknown", "403"),
+        ("/v1/responses", "gpt-5.5", "", "200"),
+        ("/v1/responses", "gpt-5.5", "gzip", "200"),
     ] {
         let mut upstream = Upstream::tls(HOST).await;
         let rig = Rig::with(&upstream, rules(NO_PRO), |_| {}).await;
@@ -398,7 +399,7 @@ async fn the_same_content_in_a_post_meets_the_same_rules() {
         };
         client
             .send(format!(
-                "POST /v1/responses HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n\
+                "POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n\
                  {coding_line}Transfer-Encoding: chunked\r\n\r\n"
             ))
             .await;
