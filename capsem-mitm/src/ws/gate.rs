@@ -7,7 +7,7 @@ use super::{
     close::Cause,
     session::{Hooks, Judging, Refusal},
 };
-use capsem_ws_codec::{Item, Message, Opcode, Reader, Role, encode_data};
+use capsem_ws_codec::{Counters, Item, Message, Opcode, Reader, Role, encode_data};
 use std::{fmt, mem};
 
 /// Bytes of frame heads that a held message may have beside its payload: those of 8192 fragments.
@@ -46,6 +46,8 @@ pub(super) struct Holder {
     out: Vec<u8>,
     amid_frame: bool,
     state: State,
+    /// What was read and did not go on.
+    withheld: Counters,
 }
 
 enum State {
@@ -73,7 +75,23 @@ struct Kept {
 impl Holder {
     pub(super) fn new(from: Role, takeover: bool) -> Self {
         let (parked, out) = (Vec::new(), Vec::new());
-        Self { from, takeover, parked, out, amid_frame: false, state: State::Flowing }
+        let withheld = Counters::default();
+        Self { from, takeover, parked, out, amid_frame: false, state: State::Flowing, withheld }
+    }
+
+    /// What of `read`, the totals of the reader, went on.
+    pub(super) fn passed(&self, read: Counters) -> Counters {
+        let mut withheld = self.withheld;
+        match &self.state {
+            State::Waiting { kept, .. } => count(&mut withheld, &kept.message()),
+            _ => withheld.wire_bytes += self.parked.len() as u64,
+        }
+        Counters {
+            frames: read.frames.saturating_sub(withheld.frames),
+            messages: read.messages.saturating_sub(withheld.messages),
+            message_bytes: read.message_bytes.saturating_sub(withheld.message_bytes),
+            wire_bytes: read.wire_bytes.saturating_sub(withheld.wire_bytes),
+        }
     }
 
     /// Moves what is to be written behind what still is.
@@ -207,6 +225,7 @@ impl Holder {
                 None
             }
             State::Dropping => {
+                count(&mut self.withheld, message);
                 self.parked.clear();
                 None
             }
@@ -227,6 +246,7 @@ impl Holder {
                 None
             }
             Gate::Refuse { refusal, answer } => {
+                count(&mut self.withheld, message);
                 self.parked = Vec::new();
                 hooks.refused(self.from, message, &refusal);
                 if self.takeover && message.compressed {
@@ -236,6 +256,7 @@ impl Holder {
                 None
             }
             Gate::Close(refusal) => {
+                count(&mut self.withheld, message);
                 self.parked = Vec::new();
                 hooks.refused(self.from, message, &refusal);
                 Some(Cause::Refused(refusal))
@@ -298,6 +319,13 @@ impl Holder {
             _ => None,
         }
     }
+}
+
+fn count(total: &mut Counters, message: &Message<'_>) {
+    total.frames += u64::from(message.fragments);
+    total.messages += 1;
+    total.message_bytes += message.len;
+    total.wire_bytes += message.wire_len;
 }
 
 /// Moves all of `from` behind `to`, without a copy where that is empty.

@@ -64,8 +64,10 @@ enum Progress {
 }
 
 impl<R, W> Pump<R, W> {
+    /// What was read and went on.
     pub(super) fn counters(&self) -> Counters {
-        self.reader.counters()
+        let read = self.reader.counters();
+        self.holder.as_ref().map_or(read, |holder| holder.passed(read))
     }
 }
 

@@ -161,6 +161,10 @@ async fn a_refused_request_is_answered_and_the_next_one_decodes() {
         let ended = only(&records, "ended");
         assert_eq!(ended["close"]["kind"], "normal");
         assert_eq!(ended["model_calls"], 3);
+        // What was refused did not go upstream, but the Ping among it did.
+        let flow = &ended["to_upstream"];
+        assert_eq!((&flow["messages"], &flow["frames"]), (&json!(2), &json!(3)));
+        assert_eq!(flow["message_bytes"], 2 * create("gpt-5.5").len());
     }
 }
 
