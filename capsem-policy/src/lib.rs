@@ -78,12 +78,15 @@
 
 pub mod document;
 
+mod condition;
 mod decide;
 mod error;
 mod facts;
+mod field;
 mod file;
 mod glob;
 mod host;
+mod index;
 mod messages;
 mod path;
 mod policy;
@@ -91,9 +94,11 @@ mod rule;
 mod verdict;
 
 pub use self::{
+    condition::ConditionFault,
     decide::{Decide, Failure, decide},
     error::{PolicyError, Problem},
     facts::{Counters, Direction, Facts, Message, On, Opcode},
+    field::{HEADERS, Value},
     messages::{Hold, MessageRules, Uninspectable},
     policy::Policy,
     rule::Rule,

@@ -61,7 +61,7 @@ impl Policy {
     fn hold(&self, facts: &Facts<'_>, direction: Direction) -> Option<Hold> {
         let mut hold: Option<Hold> = None;
         let mut decided = false;
-        for rule in self.rules() {
+        for rule in self.message_candidates(facts) {
             let reach = rule.reach(facts, direction);
             // A rule that decides is of no account behind one that has decided.
             if reach == Reach::Never || (decided && rule.detect().is_none()) {

@@ -1,8 +1,8 @@
 //! One rule: what it asks of an event and what follows. Refuses to know the text it came from.
 
 use crate::{
-    Action, Detection, Direction, Facts, Level, Message, On, glob::NameGlob, host::HostPattern,
-    path::PathPattern,
+    Action, Detection, Direction, Facts, Level, Message, On, condition::Condition, glob::NameGlob,
+    host::HostPattern, path::PathPattern,
 };
 use std::borrow::Cow;
 
@@ -16,6 +16,7 @@ pub struct Rule {
     pub(crate) priority: i64,
     pub(crate) request: RequestCondition,
     pub(crate) message: MessageCondition,
+    pub(crate) when: Option<Condition>,
     pub(crate) status: Option<u16>,
     pub(crate) reason: Option<String>,
 }
@@ -83,11 +84,18 @@ impl Rule {
         self.reason.as_deref()
     }
 
+    /// The dotted names of the facts that its condition asks for; a header's is `http.header`.
+    pub fn facts(&self) -> impl Iterator<Item = &'static str> {
+        let fields = self.when.as_ref().map(Condition::fields).unwrap_or_default();
+        fields.iter().map(|(field, _)| field.name())
+    }
+
     /// Whether it speaks of this event.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.request.on.contains(&facts.on)
             && self.request.matches(facts)
             && self.message.matches(facts.message.as_ref())
+            && self.when.as_ref().is_none_or(|when| when.holds(facts))
     }
 
     /// Whether it may speak of a message of this direction in an exchange with these facts.
@@ -96,10 +104,12 @@ impl Rule {
         let here = self.request.on.contains(&On::Message)
             && only.is_none_or(|only| only == direction)
             && self.request.matches(facts);
-        match here {
-            false => Reach::Never,
-            true if models.is_some() || tools.is_some() => Reach::Maybe,
-            true => Reach::Always,
+        if !here {
+            return Reach::Never;
+        }
+        match self.when.as_ref().map_or(Reach::Always, |when| when.reach(facts, direction)) {
+            Reach::Always if models.is_some() || tools.is_some() => Reach::Maybe,
+            reach => reach,
         }
     }
 

@@ -22,6 +22,10 @@ fn what_is_not_enforced() {
         &format!("p.toml:5:7: `message` {advice}"),
     );
     refused(
+        &format!("{rule}action = 'block'\nwhen = 'http.port == 1 || conn.tokens > 1'"),
+        &format!("p.toml:5:8: `conn.tokens` {advice}"),
+    );
+    refused(
         "version = 1\non_uninspectable = 'close'",
         &format!("p.toml:2:1: `on_uninspectable` {advice}"),
     );
@@ -29,6 +33,7 @@ fn what_is_not_enforced() {
 
 #[test]
 fn the_rest_is_read() {
-    let text = "version = 1\n[[rule]]\nid = 'a'\naction = 'block'\non = ['http']";
+    let text = "version = 1\n[[rule]]\nid = 'a'\naction = 'block'\non = ['http']\n\
+                when = 'http.host == \"a.test\"'\n";
     assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
 }
