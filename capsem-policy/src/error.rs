@@ -137,6 +137,15 @@ pub enum Problem {
         max = file::MAX_PATTERNS
     )]
     Patterns,
+    /// A name in Capsem's tables of other characters, empty or too long.
+    #[error("the name \"{0}\" cannot be used; use 1 to 64 of a-z 0-9 _ -")]
+    CapsemName(String),
+    /// A `priority` that a rule of Capsem's cannot have in its file and table.
+    #[error("this rule cannot have that priority; use {expected}")]
+    CapsemPriority {
+        /// What it can have.
+        expected: &'static str,
+    },
     /// A rule with both `action` and `detect`.
     #[error("a rule with `detect` records and decides nothing; leave out `action`, or `detect`")]
     DecidesAndDetects,

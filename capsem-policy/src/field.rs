@@ -107,6 +107,12 @@ pub(crate) enum Field {
     ConnBytes,
     ConnModelCalls,
     ConnTokens,
+    // Capsem's alone: whether an event has a part at all.
+    HttpValid,
+    ModelValid,
+    ModelRequestValid,
+    ModelResponseValid,
+    ModelToolCallValid,
 }
 
 /// Every field but the headers.
@@ -139,7 +145,25 @@ const FIELDS: [(&str, Field, Kind, Scope); 26] = [
     ("conn.tokens", Field::ConnTokens, Kind::Int, Scope::Event),
 ];
 
+/// What Capsem's rules can ask for beside these.
+const CAPSEM_FIELDS: [(&str, Field, Kind, Scope); 5] = [
+    ("http.valid", Field::HttpValid, Kind::Bool, Scope::Exchange),
+    ("model.valid", Field::ModelValid, Kind::Bool, Scope::Exchange),
+    ("model.request.valid", Field::ModelRequestValid, Kind::Bool, Scope::Message),
+    ("model.response.valid", Field::ModelResponseValid, Kind::Bool, Scope::Message),
+    ("model.tool_call.valid", Field::ModelToolCallValid, Kind::Bool, Scope::Message),
+];
+
 impl Field {
+    /// The field that Capsem's rules know by this dotted name.
+    pub(crate) fn of_capsem(name: &str) -> Option<Self> {
+        if name == "tcp.port" {
+            return Some(Self::HttpPort);
+        }
+        let own = CAPSEM_FIELDS.iter().find(|(known, ..)| *known == name);
+        own.map(|(_, field, ..)| *field).or_else(|| Self::named(name))
+    }
+
     /// The field of this dotted name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         FIELDS.iter().find(|(known, ..)| *known == name).map(|(_, field, ..)| *field)
@@ -168,7 +192,7 @@ impl Field {
     }
 
     fn entry(self) -> Option<&'static (&'static str, Self, Kind, Scope)> {
-        FIELDS.iter().find(|(_, field, ..)| *field == self)
+        FIELDS.iter().chain(&CAPSEM_FIELDS).find(|(_, field, ..)| *field == self)
     }
 
     /// Its value, if it is known.
@@ -189,10 +213,7 @@ impl Field {
             Self::WsDirection => text(facts.message?.direction.as_str()),
             Self::WsOpcode => text(facts.message?.opcode?.as_str()),
             Self::WsSize => int(facts.message?.size),
-            Self::ModelProvider => {
-                let is_a_model = facts.provider != "unknown" || facts.protocol.is_some();
-                text(is_a_model.then_some(facts.provider)?)
-            }
+            Self::ModelProvider => text(is_a_model(facts).then_some(facts.provider)?),
             Self::ModelProtocol => text(facts.protocol?),
             Self::ModelName => text(facts.message?.model?),
             Self::ModelRequestTools => list(going(facts, Direction::ToUpstream).map(|it| it.tools)),
@@ -212,6 +233,16 @@ impl Field {
             Self::ConnBytes => int(facts.counters.bytes),
             Self::ConnModelCalls => int(facts.counters.model_calls),
             Self::ConnTokens => int(facts.counters.tokens),
+            Self::HttpValid => Some(Value::Bool(true)),
+            Self::ModelValid => is_a_model(facts).then_some(Value::Bool(true)),
+            Self::ModelRequestValid => {
+                let message = going(facts, Direction::ToUpstream)?;
+                Some(Value::Bool(message.body.is_some() || !message.tool_calls.is_empty()))
+            }
+            Self::ModelResponseValid => {
+                Some(Value::Bool(going(facts, Direction::ToClient)?.body.is_some()))
+            }
+            Self::ModelToolCallValid => Some(Value::Bool(!facts.message?.tool_calls.is_empty())),
         }
     }
 }
@@ -228,6 +259,11 @@ fn int(number: u64) -> Option<Value<'static>> {
 
 fn list<'f>(list: Option<&'f [&'f str]>) -> Option<Value<'f>> {
     list.map(Value::List)
+}
+
+/// Whether host or path is a model's.
+fn is_a_model(facts: &Facts<'_>) -> bool {
+    facts.provider != "unknown" || facts.protocol.is_some()
 }
 
 fn web_socket(facts: &Facts<'_>) -> bool {

@@ -140,6 +140,7 @@ fn rule(table: &Table<'_>) -> Result<Rule, PolicyError> {
         name: None,
         action,
         detect,
+        transform: None,
         priority: table.get("priority").map_or(Ok(DEFAULT_PRIORITY), |item| item.integer())?,
         request: RequestCondition {
             on,
@@ -200,7 +201,7 @@ fn action(item: &Item<'_>) -> Result<Action, PolicyError> {
     word(item, &[Action::Allow, Action::Ask, Action::Block].map(|it| (it.as_str(), it)))
 }
 
-fn level(item: &Item<'_>) -> Result<Level, PolicyError> {
+pub(crate) fn level(item: &Item<'_>) -> Result<Level, PolicyError> {
     use Level::{Critical, High, Informational, Low, Medium};
     word(item, &[Informational, Low, Medium, High, Critical].map(|it| (it.as_str(), it)))
 }
@@ -218,7 +219,7 @@ fn uninspectable(item: &Item<'_>) -> Result<Uninspectable, PolicyError> {
 }
 
 /// One of a closed set of words.
-fn word<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, PolicyError> {
+pub(crate) fn word<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, PolicyError> {
     let found = item.string()?;
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found) {
         return Ok(*meaning);
@@ -315,7 +316,7 @@ fn status(item: &Item<'_>) -> Result<u16, PolicyError> {
     }
 }
 
-fn reason(item: &Item<'_>) -> Result<String, PolicyError> {
+pub(crate) fn reason(item: &Item<'_>) -> Result<String, PolicyError> {
     let text = item.string()?;
     if text.len() > MAX_REASON {
         return Err(PolicyError::new(item.place(), Problem::ReasonLength(text.len())));

@@ -72,10 +72,12 @@
 //! * [`MessageRules`]: which messages of an exchange are held.
 //! * [`Decide`]: whoever judges, for a host with an engine of its own.
 //! * [`PolicyError`]: what is wrong with a rule file, with its line and column.
+//! * [`capsem`]: Capsem's own rule tables, loaded unchanged.
 //! * [`document`]: the TOML reader beneath, for programs that want errors of the same form.
 //!
 //! The crate refuses to know I/O, clocks, tasks and frames: text and values in, values out.
 
+pub mod capsem;
 pub mod document;
 
 mod condition;
@@ -101,6 +103,6 @@ pub use self::{
     field::{HEADERS, Value},
     messages::{Hold, MessageRules, Uninspectable},
     policy::Policy,
-    rule::Rule,
+    rule::{Rule, Transform},
     verdict::{Action, Detection, Level, Verdict},
 };

@@ -63,8 +63,9 @@ impl Policy {
         let mut decided = false;
         for rule in self.message_candidates(facts) {
             let reach = rule.reach(facts, direction);
-            // A rule that decides is of no account behind one that has decided.
-            if reach == Reach::Never || (decided && rule.detect().is_none()) {
+            // Behind a rule that has decided only detections count.
+            let counts = rule.detect().is_some() || (rule.action().is_some() && !decided);
+            if reach == Reach::Never || !counts {
                 continue;
             }
             let allows = rule.action() == Some(crate::Action::Allow) && rule.detect().is_none();

@@ -13,6 +13,7 @@ pub struct Rule {
     pub(crate) name: Option<String>,
     pub(crate) action: Option<Action>,
     pub(crate) detect: Option<Level>,
+    pub(crate) transform: Option<Transform>,
     pub(crate) priority: i64,
     pub(crate) request: RequestCondition,
     pub(crate) message: MessageCondition,
@@ -62,6 +63,12 @@ impl Rule {
     /// How much a match of it matters, if matches are to be recorded.
     pub fn detect(&self) -> Option<Level> {
         self.detect
+    }
+
+    /// How an event that it matches is to be changed. [`decide`](crate::decide) does not change
+    /// events: whoever loads such rules asks [`matches`](Self::matches) and does it, or refuses them.
+    pub fn transform(&self) -> Option<Transform> {
+        self.transform
     }
 
     /// What kinds of event it is asked about.
@@ -119,6 +126,17 @@ impl Rule {
         detection.reason = self.reason().map(Cow::Borrowed);
         Some(detection)
     }
+}
+
+/// When and how a rule of Capsem's changes an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transform {
+    /// Before the other rules are asked.
+    Preprocess,
+    /// Before the event goes on; `redact`, `mutate` and `neutralize` are other words for it.
+    Rewrite,
+    /// After the event was judged.
+    Postprocess,
 }
 
 /// Of which messages of an exchange a rule speaks.

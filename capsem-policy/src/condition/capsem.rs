@@ -141,11 +141,8 @@ fn quoted(parser: &mut Parser<'_>) -> Result<(String, usize), Error> {
     }
 }
 
-/// Facts that events here have under another name.
-const ALIASES: [(&str, Field); 1] = [("tcp.port", Field::HttpPort)];
-
 /// Facts of Capsem's that no event here has.
-const FOREIGN: [&str; 78] = [
+const FOREIGN: [&str; 73] = [
     "dns.qname",
     "dns.qtype",
     "dns.valid",
@@ -189,7 +186,6 @@ const FOREIGN: [&str; 78] = [
     "file.write.valid",
     "http.body",
     "http.status",
-    "http.valid",
     "ip.valid",
     "ip.value",
     "ip.version",
@@ -208,10 +204,6 @@ const FOREIGN: [&str; 78] = [
     "mcp.tool_list",
     "mcp.tool_list.valid",
     "mcp.valid",
-    "model.request.valid",
-    "model.response.valid",
-    "model.tool_call.valid",
-    "model.valid",
     "process.audit.valid",
     "process.command",
     "process.exec.exit_code",
@@ -227,8 +219,7 @@ const FOREIGN: [&str; 78] = [
 ];
 
 fn named(name: &str, at: usize) -> Result<Option<Field>, Error> {
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, field)| *field);
-    if let Some(field) = alias.or_else(|| Field::named(name)) {
+    if let Some(field) = Field::of_capsem(name) {
         return Ok(Some(field));
     }
     if FOREIGN.contains(&name) {
