@@ -86,6 +86,9 @@ mod error;
 mod facts;
 mod field;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod host;
 mod index;
