@@ -10,6 +10,7 @@
 //! it reads.
 
 mod capsem;
+mod cursor;
 mod expression;
 mod fault;
 mod fields;
@@ -59,7 +60,7 @@ pub(crate) struct Condition {
 impl Condition {
     /// Reads a condition; an error comes with its place in bytes.
     pub(crate) fn parse(text: &str, dialect: Dialect) -> Result<Self, (usize, ConditionFault)> {
-        let parser::Parsed { question, fields, patterns } = match dialect {
+        let cursor::Parsed { question, fields, patterns } = match dialect {
             Dialect::Cel => parser::parse(text)?,
             Dialect::Capsem => capsem::parse(text)?,
         };

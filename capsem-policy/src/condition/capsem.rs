@@ -6,11 +6,12 @@
 
 use super::{
     Dialect,
+    cursor::{Error, Parsed, Parser, unexpected},
     expression::{Test, Text},
     fault::ConditionFault as Fault,
     lexer::Token,
     limits, operators,
-    parser::{Error, Parsed, Parser, Part, unexpected},
+    parser::Part,
 };
 use crate::{
     document::{escape, nearest},
@@ -92,7 +93,7 @@ fn fact<'t>(
     }
     let field = named(&name, at)?;
     if let Some(field) = field {
-        parser.record(field, at);
+        parser.fields.push((field, at));
     }
     Ok((field, method))
 }
@@ -111,7 +112,7 @@ fn call(
         }),
         "matches" => {
             let (pattern, pattern_at) = quoted(parser)?;
-            parser.record_pattern();
+            parser.patterns += 1;
             operators::matches(subject, &pattern, at, pattern_at)?
         }
         "startsWith" | "endsWith" | "contains" => {

@@ -1,9 +1,10 @@
 //! Names of facts in a condition. Refuses to know their values.
 
 use super::{
+    cursor::Error,
     expression::{Int, Test, Text},
     fault::ConditionFault as Fault,
-    parser::{Error, Part},
+    parser::Part,
 };
 use crate::{
     document::{escape, nearest},

@@ -1,6 +1,6 @@
 //! The words of a condition. Refuses to know what they mean together.
 
-use super::{Dialect, fault::ConditionFault, parser::Error};
+use super::{Dialect, cursor::Error, fault::ConditionFault};
 
 /// One word.
 #[derive(Clone, Debug, PartialEq, Eq)]

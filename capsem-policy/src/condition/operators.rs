@@ -1,10 +1,11 @@
 //! Which operator takes which types. Refuses to know how a condition is written.
 
 use super::{
+    cursor::Error,
     expression::{Int, Order, Test, Text},
     fault::ConditionFault as Fault,
     limits,
-    parser::{Error, Part},
+    parser::Part,
 };
 use crate::{document::escape, field::Field, host::HostPattern};
 use regex::RegexBuilder;
