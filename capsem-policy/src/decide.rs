@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// assert_eq!(decide(&Policy::block_all(), &facts).action, Action::Block);
 /// ```
 pub fn decide<'p>(policy: &'p Policy, facts: &Facts<'_>) -> Verdict<'p> {
-    let mut matching = policy.rules().iter().filter(|rule| rule.matches(facts));
+    let mut matching = policy.candidates(facts).filter(|rule| rule.matches(facts));
     let mut detections = Vec::new();
     let decider = matching.find(|rule| {
         detections.extend(rule.detection());

@@ -1,6 +1,10 @@
 //! What can be wrong with a rule file. Refuses to know how a file is read.
 
-use crate::document::{self, Place};
+use crate::{
+    condition::ConditionFault,
+    document::{self, Place},
+    file,
+};
 
 /// A rule file that was refused; nothing of it is in force.
 ///
@@ -115,6 +119,33 @@ pub enum Problem {
     /// A key that speaks of a message, in a rule for requests.
     #[error("`{0}` speaks of messages; write `on = [\"message\"]` in this rule")]
     MessagesOnly(&'static str),
+    /// A fact of messages in the condition of a rule for requests.
+    #[error("`{0}` is known of messages alone; write `on = [\"message\"]` in this rule")]
+    MessageFact(&'static str),
+    /// A condition that cannot be read.
+    #[error("{0}")]
+    Condition(ConditionFault),
+    /// More text than is read, in bytes.
+    #[error("the file has {0} bytes; use at most {max}", max = file::MAX_FILE)]
+    FileSize(usize),
+    /// More rules than are read.
+    #[error("this is one rule too many; use at most {max} in a file", max = file::MAX_RULES)]
+    Rules,
+    /// More regular expressions than are kept.
+    #[error(
+        "the patterns of this rule are too many; use at most {max} `matches` in a file",
+        max = file::MAX_PATTERNS
+    )]
+    Patterns,
+    /// A name in Capsem's tables of other characters, empty or too long.
+    #[error("the name \"{0}\" cannot be used; use 1 to 64 of a-z 0-9 _ -")]
+    CapsemName(String),
+    /// A `priority` that a rule of Capsem's cannot have in its file and table.
+    #[error("this rule cannot have that priority; use {expected}")]
+    CapsemPriority {
+        /// What it can have.
+        expected: &'static str,
+    },
     /// A rule with both `action` and `detect`.
     #[error("a rule with `detect` records and decides nothing; leave out `action`, or `detect`")]
     DecidesAndDetects,

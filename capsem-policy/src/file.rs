@@ -2,7 +2,9 @@
 
 use crate::{
     Action, Direction, Level, On, Policy, PolicyError, Problem, Rule, Uninspectable,
-    document::{Document, Item, Table, escape},
+    condition::{Condition, Dialect},
+    document::{Document, Item, Place, Table, escape},
+    field::Scope,
     glob::{Case, NameGlob},
     host::HostPattern,
     path::PathPattern,
@@ -20,8 +22,19 @@ const MAX_REASON: usize = 1024;
 /// Bytes of an `id`.
 const MAX_ID: usize = 128;
 
+/// Rules of a file.
+pub(crate) const MAX_RULES: usize = 16_384;
+
+/// Bytes of a file.
+pub(crate) const MAX_FILE: usize = 8 * 1024 * 1024;
+
+/// Regular expressions in the conditions of a file. Each may take [`PATTERN_COMPILED`](
+/// crate::condition::limits::PATTERN_COMPILED) bytes, and as many to be fast.
+pub(crate) const MAX_PATTERNS: usize = 1024;
+
 /// Reads a rule file; `file_name` is the name that errors give.
 pub(crate) fn parse(text: &str, file_name: &str) -> Result<Policy, PolicyError> {
+    check_size(text, file_name)?;
     let document = Document::parse(text, file_name)?;
     let root = document.root();
     check_version(&root)?;
@@ -30,9 +43,38 @@ pub(crate) fn parse(text: &str, file_name: &str) -> Result<Policy, PolicyError> 
     let uninspectable =
         root.get("on_uninspectable").map(|item| uninspectable(&item)).transpose()?;
     let tables = root.get("rule").map_or(Ok(Vec::new()), |item| item.tables())?;
+    check_count(&tables)?;
     let rules = tables.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     check_ids(&tables, &rules)?;
+    check_patterns(&tables, &rules)?;
     Ok(Policy::new(rules, default, uninspectable))
+}
+
+/// Refuses a text that is too long to be read.
+pub(crate) fn check_size(text: &str, file_name: &str) -> Result<(), PolicyError> {
+    if text.len() <= MAX_FILE {
+        return Ok(());
+    }
+    let place = Place { file: file_name.to_owned(), line: 1, column: 1 };
+    Err(PolicyError::new(place, Problem::FileSize(text.len())))
+}
+
+fn check_count(tables: &[Table<'_>]) -> Result<(), PolicyError> {
+    match tables.get(MAX_RULES) {
+        Some(table) => Err(PolicyError::new(table.place(), Problem::Rules)),
+        None => Ok(()),
+    }
+}
+
+fn check_patterns(tables: &[Table<'_>], rules: &[Rule]) -> Result<(), PolicyError> {
+    let mut patterns = 0;
+    for (table, rule) in tables.iter().zip(rules) {
+        patterns += rule.when.as_ref().map_or(0, Condition::patterns);
+        if patterns > MAX_PATTERNS {
+            return Err(PolicyError::new(table.place(), Problem::Patterns));
+        }
+    }
+    Ok(())
 }
 
 fn check_version(root: &Table<'_>) -> Result<(), PolicyError> {
@@ -56,7 +98,7 @@ fn check_ids(tables: &[Table<'_>], rules: &[Rule]) -> Result<(), PolicyError> {
     Ok(())
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "id",
     "action",
     "detect",
@@ -72,6 +114,7 @@ const KEYS: [&str; 17] = [
     "models",
     "tools",
     "max_bytes",
+    "when",
     "status",
     "reason",
 ];
@@ -91,11 +134,13 @@ fn rule(table: &Table<'_>) -> Result<Rule, PolicyError> {
             }
         }
     }
+    let when = table.get("when").map(|item| when(&item, &on)).transpose()?;
     Ok(Rule {
         id,
         name: None,
         action,
         detect,
+        transform: None,
         priority: table.get("priority").map_or(Ok(DEFAULT_PRIORITY), |item| item.integer())?,
         request: RequestCondition {
             on,
@@ -112,6 +157,7 @@ fn rule(table: &Table<'_>) -> Result<Rule, PolicyError> {
             tools: list(table, "tools", |item| name(item, Case::Exact))?,
             max_bytes: table.get("max_bytes").map(|item| max_bytes(&item)).transpose()?,
         },
+        when,
         status: table.get("status").map(|item| status(&item)).transpose()?,
         reason: table.get("reason").map(|item| reason(&item)).transpose()?,
     })
@@ -155,7 +201,7 @@ fn action(item: &Item<'_>) -> Result<Action, PolicyError> {
     word(item, &[Action::Allow, Action::Ask, Action::Block].map(|it| (it.as_str(), it)))
 }
 
-fn level(item: &Item<'_>) -> Result<Level, PolicyError> {
+pub(crate) fn level(item: &Item<'_>) -> Result<Level, PolicyError> {
     use Level::{Critical, High, Informational, Low, Medium};
     word(item, &[Informational, Low, Medium, High, Critical].map(|it| (it.as_str(), it)))
 }
@@ -173,7 +219,7 @@ fn uninspectable(item: &Item<'_>) -> Result<Uninspectable, PolicyError> {
 }
 
 /// One of a closed set of words.
-fn word<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, PolicyError> {
+pub(crate) fn word<T: Copy>(item: &Item<'_>, words: &[(&str, T)]) -> Result<T, PolicyError> {
     let found = item.string()?;
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found) {
         return Ok(*meaning);
@@ -230,6 +276,24 @@ fn provider(item: &Item<'_>) -> Result<String, PolicyError> {
     }
 }
 
+fn when(item: &Item<'_>, on: &[On]) -> Result<Condition, PolicyError> {
+    let condition = condition(item, Dialect::Cel)?;
+    let of_messages = condition.fields().iter().find(|(it, _)| it.scope() == Scope::Message);
+    match of_messages {
+        Some((field, at)) if !on.contains(&On::Message) => {
+            let problem = Problem::MessageFact(field.name());
+            Err(PolicyError::new(item.place_in(*at), problem))
+        }
+        _ => Ok(condition),
+    }
+}
+
+/// Reads a condition; a fault of it is told with its own place.
+pub(crate) fn condition(item: &Item<'_>, dialect: Dialect) -> Result<Condition, PolicyError> {
+    Condition::parse(item.string()?, dialect)
+        .map_err(|(at, fault)| PolicyError::new(item.place_in(at), Problem::Condition(fault)))
+}
+
 fn name(item: &Item<'_>, case: Case) -> Result<NameGlob, PolicyError> {
     let text = item.string()?;
     NameGlob::parse(text, case)
@@ -252,7 +316,7 @@ fn status(item: &Item<'_>) -> Result<u16, PolicyError> {
     }
 }
 
-fn reason(item: &Item<'_>) -> Result<String, PolicyError> {
+pub(crate) fn reason(item: &Item<'_>) -> Result<String, PolicyError> {
     let text = item.string()?;
     if text.len() > MAX_REASON {
         return Err(PolicyError::new(item.place(), Problem::ReasonLength(text.len())));

@@ -72,18 +72,26 @@
 //! * [`MessageRules`]: which messages of an exchange are held.
 //! * [`Decide`]: whoever judges, for a host with an engine of its own.
 //! * [`PolicyError`]: what is wrong with a rule file, with its line and column.
+//! * [`capsem`]: Capsem's own rule tables, loaded unchanged.
 //! * [`document`]: the TOML reader beneath, for programs that want errors of the same form.
 //!
 //! The crate refuses to know I/O, clocks, tasks and frames: text and values in, values out.
 
+pub mod capsem;
 pub mod document;
 
+mod condition;
 mod decide;
 mod error;
 mod facts;
+mod field;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod glob;
 mod host;
+mod index;
 mod messages;
 mod path;
 mod policy;
@@ -91,11 +99,13 @@ mod rule;
 mod verdict;
 
 pub use self::{
+    condition::ConditionFault,
     decide::{Decide, Failure, decide},
     error::{PolicyError, Problem},
     facts::{Counters, Direction, Facts, Message, On, Opcode},
+    field::{HEADERS, Value},
     messages::{Hold, MessageRules, Uninspectable},
     policy::Policy,
-    rule::Rule,
+    rule::{Rule, Transform},
     verdict::{Action, Detection, Level, Verdict},
 };

@@ -17,6 +17,15 @@ impl MessageRules {
     pub fn is_empty(&self) -> bool {
         self.to_upstream.is_none() && self.to_client.is_none()
     }
+
+    /// What both together ask for: of an exchange that can be read in more than one way.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            to_upstream: Hold::both(self.to_upstream, other.to_upstream),
+            to_client: Hold::both(self.to_client, other.to_client),
+        }
+    }
 }
 
 /// How messages are held.
@@ -29,6 +38,17 @@ pub struct Hold {
     /// What becomes of a message that cannot be judged: over `max_bytes`, in an extension that is
     /// not understood, or not to be inflated.
     pub uninspectable: Uninspectable,
+}
+
+impl Hold {
+    fn both(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        let (Some(a), Some(b)) = (a, b) else { return a.or(b) };
+        let uninspectable = match (a.uninspectable, b.uninspectable) {
+            (Uninspectable::Relay, Uninspectable::Relay) => Uninspectable::Relay,
+            _ => Uninspectable::Close,
+        };
+        Some(Self { max_bytes: a.max_bytes.zip(b.max_bytes).map(|(a, b)| a.max(b)), uninspectable })
+    }
 }
 
 /// What becomes of a message that cannot be judged.
@@ -61,10 +81,11 @@ impl Policy {
     fn hold(&self, facts: &Facts<'_>, direction: Direction) -> Option<Hold> {
         let mut hold: Option<Hold> = None;
         let mut decided = false;
-        for rule in self.rules() {
+        for rule in self.message_candidates(facts) {
             let reach = rule.reach(facts, direction);
-            // A rule that decides is of no account behind one that has decided.
-            if reach == Reach::Never || (decided && rule.detect().is_none()) {
+            // Behind a rule that has decided only detections count.
+            let counts = rule.detect().is_some() || (rule.action().is_some() && !decided);
+            if reach == Reach::Never || !counts {
                 continue;
             }
             let allows = rule.action() == Some(crate::Action::Allow) && rule.detect().is_none();
@@ -74,21 +95,12 @@ impl Policy {
                     continue;
                 }
             }
-            let past = self.uninspectable().unwrap_or(match rule.action() {
+            let uninspectable = self.uninspectable().unwrap_or(match rule.action() {
                 Some(_) => Uninspectable::Close,
                 None => Uninspectable::Relay,
             });
-            let bytes = rule.message.max_bytes;
-            hold = Some(match hold {
-                None => Hold { max_bytes: bytes, uninspectable: past },
-                Some(other) => Hold {
-                    max_bytes: other.max_bytes.zip(bytes).map(|(a, b)| a.max(b)),
-                    uninspectable: match (other.uninspectable, past) {
-                        (Uninspectable::Relay, Uninspectable::Relay) => Uninspectable::Relay,
-                        _ => Uninspectable::Close,
-                    },
-                },
-            });
+            let one = Hold { max_bytes: rule.message.max_bytes, uninspectable };
+            hold = Hold::both(hold, Some(one));
         }
         hold
     }

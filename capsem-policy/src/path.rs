@@ -1,6 +1,6 @@
 //! One entry of `paths`. Refuses to know percent-encoding and dot-segments: bytes are compared.
 
-use crate::{error::PathFault, glob::glob};
+use crate::{error::PathFault, glob::glob, index::Key};
 
 /// Bytes of one entry. Far above any real path; it bounds the cost of a match.
 const MAX_LENGTH: usize = 2048;
@@ -38,6 +38,21 @@ impl PathPattern {
             _ => Ok(Segment::One(segment.to_owned())),
         });
         Ok(Self { segments: segments.collect::<Result<_, _>>()? })
+    }
+
+    /// What an index can look it up by; `None` for one that can begin with anything.
+    pub(crate) fn key(&self) -> Option<Key> {
+        let plain = self.segments.iter().map_while(|segment| match segment {
+            Segment::One(text) if !text.contains('*') => Some(text.as_str()),
+            _ => None,
+        });
+        let plain: Vec<&str> = plain.collect();
+        let text = format!("/{}", plain.join("/"));
+        match plain.len() {
+            all if all == self.segments.len() => Some(Key::Path(text)),
+            0 => None,
+            _ => Some(Key::PathBelow(text)),
+        }
     }
 
     /// Whether this path, as sent and without query, is one of them. What does not begin with `/`,

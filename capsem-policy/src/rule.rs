@@ -1,8 +1,8 @@
 //! One rule: what it asks of an event and what follows. Refuses to know the text it came from.
 
 use crate::{
-    Action, Detection, Direction, Facts, Level, Message, On, glob::NameGlob, host::HostPattern,
-    path::PathPattern,
+    Action, Detection, Direction, Facts, Level, Message, On, condition::Condition, glob::NameGlob,
+    host::HostPattern, path::PathPattern,
 };
 use std::borrow::Cow;
 
@@ -13,9 +13,11 @@ pub struct Rule {
     pub(crate) name: Option<String>,
     pub(crate) action: Option<Action>,
     pub(crate) detect: Option<Level>,
+    pub(crate) transform: Option<Transform>,
     pub(crate) priority: i64,
     pub(crate) request: RequestCondition,
     pub(crate) message: MessageCondition,
+    pub(crate) when: Option<Condition>,
     pub(crate) status: Option<u16>,
     pub(crate) reason: Option<String>,
 }
@@ -63,6 +65,12 @@ impl Rule {
         self.detect
     }
 
+    /// How an event that it matches is to be changed. [`decide`](crate::decide) does not change
+    /// events: whoever loads such rules asks [`matches`](Self::matches) and does it, or refuses them.
+    pub fn transform(&self) -> Option<Transform> {
+        self.transform
+    }
+
     /// What kinds of event it is asked about.
     pub fn on(&self) -> &[On] {
         &self.request.on
@@ -83,11 +91,18 @@ impl Rule {
         self.reason.as_deref()
     }
 
+    /// The dotted names of the facts that its condition asks for; a header's is `http.header`.
+    pub fn facts(&self) -> impl Iterator<Item = &'static str> {
+        let fields = self.when.as_ref().map(Condition::fields).unwrap_or_default();
+        fields.iter().map(|(field, _)| field.name())
+    }
+
     /// Whether it speaks of this event.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.request.on.contains(&facts.on)
             && self.request.matches(facts)
             && self.message.matches(facts.message.as_ref())
+            && self.when.as_ref().is_none_or(|when| when.holds(facts))
     }
 
     /// Whether it may speak of a message of this direction in an exchange with these facts.
@@ -96,10 +111,12 @@ impl Rule {
         let here = self.request.on.contains(&On::Message)
             && only.is_none_or(|only| only == direction)
             && self.request.matches(facts);
-        match here {
-            false => Reach::Never,
-            true if models.is_some() || tools.is_some() => Reach::Maybe,
-            true => Reach::Always,
+        if !here {
+            return Reach::Never;
+        }
+        match self.when.as_ref().map_or(Reach::Always, |when| when.reach(facts, direction)) {
+            Reach::Always if models.is_some() || tools.is_some() => Reach::Maybe,
+            reach => reach,
         }
     }
 
@@ -109,6 +126,17 @@ impl Rule {
         detection.reason = self.reason().map(Cow::Borrowed);
         Some(detection)
     }
+}
+
+/// When and how a rule of Capsem's changes an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transform {
+    /// Before the other rules are asked.
+    Preprocess,
+    /// Before the event goes on; `redact`, `mutate` and `neutralize` are other words for it.
+    Rewrite,
+    /// After the event was judged.
+    Postprocess,
 }
 
 /// Of which messages of an exchange a rule speaks.

@@ -231,6 +231,66 @@ proptest! {
     }
 
     #[test]
+    fn a_rule_that_does_not_match_changes_nothing(
+        rules in proptest::collection::vec(sketch(), 0..6),
+        other in sketch(),
+        at in any::<proptest::sample::Index>(),
+        host in proptest::sample::select(&["a.test", "x.a.test", "b.test"][..]),
+    ) {
+        let facts = Facts::new(On::Http, host, 80);
+        let before = Policy::parse(&file(&rules), "p.toml").unwrap();
+        let alone = Policy::parse(&file(std::slice::from_ref(&other)), "p.toml").unwrap();
+        prop_assume!(alone.rules().iter().all(|rule| !rule.matches(&facts)));
+        let place = at.index(rules.len() + 1);
+        let after = {
+            let mut rules = rules.clone();
+            rules.insert(place, other);
+            Policy::parse(&file(&rules), "p.toml").unwrap()
+        };
+        // The rules behind the new one have another number in their id.
+        let number = |id: Option<&str>| id.and_then(|id| id[1..].parse::<usize>().ok());
+        let (before, after) = (decide(&before, &facts), decide(&after, &facts));
+        let moved = number(before.rule.as_deref()).map(|it| it + usize::from(it >= place));
+        prop_assert_eq!(number(after.rule.as_deref()), moved);
+        prop_assert_eq!(after.action, before.action);
+    }
+
+    #[test]
+    fn without_a_rule_the_default_decides(
+        default in proptest::sample::select(&["allow", "ask", "block"][..]),
+        host in "[a-z.]{1,9}",
+        upgrade in any::<bool>(),
+    ) {
+        let policy = Policy::parse(&format!("version = 1\ndefault = '{default}'"), "p").unwrap();
+        let on = if upgrade { On::Upgrade } else { On::Http };
+        let verdict = decide(&policy, &Facts::new(on, &host, 1));
+        prop_assert_eq!((verdict.action.as_str(), verdict.rule), (default, None));
+    }
+
+    #[test]
+    fn a_host_in_any_spelling_is_one(
+        labels in proptest::collection::vec("[a-z][a-z0-9]{0,3}", 2..4),
+        upper in any::<u32>(),
+        dot in any::<bool>(),
+        below in any::<bool>(),
+    ) {
+        let name = labels.join(".");
+        let case = |(index, c): (usize, char)| match upper & (1 << (index % 32)) {
+            0 => c,
+            _ => c.to_ascii_uppercase(),
+        };
+        let spelt: String = name.chars().enumerate().map(case).collect();
+        let (star, front) = if below { ("*.", "x.") } else { ("", "") };
+        let dot = if dot { "." } else { "" };
+        let text = format!(
+            "version = 1\n[[rule]]\nid = 'a'\naction = 'ask'\nhosts = ['{star}{spelt}{dot}']"
+        );
+        let policy = Policy::parse(&text, "p.toml").unwrap();
+        let host = format!("{front}{name}");
+        prop_assert_eq!(decide(&policy, &Facts::new(On::Http, &host, 1)).action, Action::Ask);
+    }
+
+    #[test]
     fn is_total(host in ".{0,20}", path in ".{0,20}", method in ".{0,5}", port in any::<u16>()) {
         let policy = Policy::parse(FILE, "p.toml").unwrap();
         decide(&policy, &Facts::new(On::Http, &host, port).path(&path).method(&method));

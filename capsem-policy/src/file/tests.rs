@@ -133,6 +133,41 @@ fn messages() {
 }
 
 #[test]
+fn conditions() {
+    let hosts = "there is no fact `http.hots`; did you mean `http.host`?";
+    refused_line("when = 'http.hots == \"a\"'", &format!("9: {hosts}"));
+    refused_line("when = \"true && http.hots == 'a'\"", &format!("17: {hosts}"));
+    // Columns are those of the file, whatever its escapes make.
+    refused_line(r#"when = "'\u00e9\"\\x41' == '' || http.hots == 'a'""#, &format!("34: {hosts}"));
+    refused_line("when = '''\n  true ||\n  http.hots == 'a''''", &format!("6:3: {hosts}"));
+    refused_line("when = \"\"\"\\\n  http.hots == 'a'\"\"\"", &format!("5:3: {hosts}"));
+    refused_line("when = 1", "8: `when` is an integer; it must be a string");
+    refused_line(
+        "when = 'http.port == 443 || has(model.name)'",
+        "33: `model.name` is known of messages alone; write `on = [\"message\"]` in this rule",
+    );
+}
+
+#[test]
+fn limits_of_a_file() {
+    let rules = |count: usize, rest: &str| {
+        (0..count).fold("version = 1\n".to_owned(), |text, id| {
+            text + &format!("[[rule]]\nid = '{id}'\naction = 'ask'\n{rest}")
+        })
+    };
+    refused(
+        &rules(MAX_RULES + 1, ""),
+        "p.toml:49154:1: this is one rule too many; use at most 16384 in a file",
+    );
+    refused(
+        &rules(MAX_PATTERNS + 1, "when = 'http.path.matches(\"a\")'\n"),
+        "p.toml:4098:1: the patterns of this rule are too many; use at most 1024 `matches` in a file",
+    );
+    let text = " ".repeat(MAX_FILE + 1);
+    refused(&text, "p.toml:1:1: the file has 8388609 bytes; use at most 8388608");
+}
+
+#[test]
 fn detections() {
     refused_line(
         "detect = 'low'",

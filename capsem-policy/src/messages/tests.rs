@@ -72,3 +72,14 @@ fn nothing_decides_behind_a_rule_for_all() {
     check(&format!("{block}{allow}"), "a.test", CLOSE, CLOSE);
     check(&format!("{allow}{block}{watch}"), "a.test", relay, relay);
 }
+
+#[test]
+fn of_two_readings_both() {
+    let hold = |max_bytes, uninspectable| Some(Hold { max_bytes, uninspectable });
+    let rules = |to_upstream, to_client| MessageRules { to_upstream, to_client };
+    let a = rules(hold(Some(1), Uninspectable::Relay), None);
+    let b = rules(hold(Some(2), Uninspectable::Close), hold(None, Uninspectable::Relay));
+    let both = rules(hold(Some(2), Uninspectable::Close), hold(None, Uninspectable::Relay));
+    assert_eq!((a.and(b), b.and(a)), (both, both));
+    assert_eq!(MessageRules::default().and(a), a);
+}

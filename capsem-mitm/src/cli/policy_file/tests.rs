@@ -17,10 +17,15 @@ fn what_is_not_enforced() {
         &format!("{rule}action = 'block'\nprocesses = ['codex']"),
         &format!("p.toml:5:1: `processes` {advice}"),
     );
+    refused(
+        &format!("{rule}action = 'block'\nwhen = 'http.port == 1 || process.name == \"a\"'"),
+        &format!("p.toml:5:8: `process.name` {advice}"),
+    );
 }
 
 #[test]
 fn the_rest_is_read() {
-    let text = "version = 1\non_uninspectable = 'relay'\n[[rule]]\nid = 'a'\naction = 'block'\non = ['message']\nmodels = ['m']";
+    let text = "version = 1\non_uninspectable = 'relay'\n[[rule]]\nid = 'a'\naction = 'block'\n\
+                on = ['message']\nmodels = ['m']\nwhen = 'conn.tokens > 1'\n";
     assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
 }
