@@ -99,6 +99,15 @@ impl Holder {
         hand_on(&mut self.out, out);
     }
 
+    /// Takes the last `len` bytes back from what is to be written; false if they are not there.
+    pub(super) fn keep_back(&mut self, len: usize) -> bool {
+        let whole = self.out.len().checked_sub(len);
+        if let Some(rest) = whole {
+            self.out.truncate(rest);
+        }
+        whole.is_some()
+    }
+
     /// Whether a verdict is awaited.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting { .. })

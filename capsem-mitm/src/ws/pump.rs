@@ -4,7 +4,7 @@
 //! point, look at what it holds, and run it on.
 
 use super::{close::Cause, config::Config, gate::Holder, session::Hooks};
-use capsem_ws_codec::{Counters, Deflate, Item, Reader, Role};
+use capsem_ws_codec::{Counters, Deflate, Item, Opcode, Reader, Role};
 use std::{future::Future, io, mem, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -16,6 +16,8 @@ use tokio::{
 const CHUNK: usize = 16 * 1024;
 /// Compressed bytes checked at once: they inflate to a mebibyte at most.
 const SLICE: usize = 1024;
+/// The opcode of a Close frame.
+const CLOSE: u8 = Opcode::Close as u8;
 /// How long a chunk is checked before other connections have their turn.
 const TURN: Duration = Duration::from_micros(500);
 
@@ -48,11 +50,20 @@ pub(super) struct Pump<R, W> {
     /// What the holder let go, to be written after the good bytes: from `let_go` on.
     released: Vec<u8>,
     let_go: usize,
-    /// Compressed messages refer to the ones before them.
-    takeover: bool,
+    deflate: Option<Deflate>,
     unflushed: bool,
     progress: Progress,
+    closing: Closing,
+    /// A Close went on: nothing may follow it.
+    closed: bool,
     stall: Duration,
+}
+
+/// What becomes of this direction's Close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    Relayed,
+    KeptBack,
 }
 
 #[derive(Debug)]
@@ -97,12 +108,11 @@ where
             holder: None,
             released: Vec::new(),
             let_go: 0,
-            takeover: deflate.is_some_and(|agreed| match from {
-                Role::Client => !agreed.client_no_context_takeover,
-                Role::Server => !agreed.server_no_context_takeover,
-            }),
+            deflate,
             unflushed: false,
             progress: Progress::Flowing,
+            closing: Closing::Relayed,
+            closed: false,
             stall: config.stall_timeout,
         }
     }
@@ -114,6 +124,13 @@ where
                 return cause;
             }
         }
+    }
+
+    /// Runs this direction to its end, without its Close: what it has yet to say goes on, and a
+    /// frame border is left for a Close of our own.
+    pub(super) async fn last_words(&mut self, hooks: &Hooks<'_>) -> Cause {
+        self.closing = Closing::KeptBack;
+        self.run(hooks).await
     }
 
     /// Runs this direction until it rests at a border; at once when it does.
@@ -145,9 +162,14 @@ where
         }
     }
 
-    /// Writes a frame of our own. Only where this direction rests at a frame border.
+    /// Whether a frame of our own may go out here.
+    pub(super) fn takes_a_frame(&self) -> bool {
+        !self.closed && self.rests_at(Border::Frame)
+    }
+
+    /// Writes a frame of our own, where one may go out.
     pub(super) async fn inject(&mut self, frame: &[u8]) -> io::Result<()> {
-        debug_assert!(self.rests_at(Border::Frame));
+        debug_assert!(self.takes_a_frame());
         self.sink.write_all(frame).await?;
         self.sink.flush().await
     }
@@ -333,13 +355,17 @@ where
             Some(Stop::End(cause)) => Some(cause),
             Some(Stop::Hold) | None => None,
         };
-        match &mut self.holder {
-            None => self.approve(end.as_ref()),
+        let end = match &mut self.holder {
+            None => self.approve(end),
             Some(holder) => {
+                if let Some(len) = end.as_ref().and_then(|end| close_len(self.from, end)) {
+                    self.closed = self.closing == Closing::Relayed || !holder.keep_back(len);
+                }
                 holder.take(&mut self.released);
                 self.amid_frame = holder.amid_frame();
+                end
             }
-        }
+        };
         if let Some(cause) = end {
             self.progress = Progress::Ending(cause);
         }
@@ -350,23 +376,60 @@ where
         let between = !self.reader.in_message() && self.reader.frame_consumed() == 0;
         if self.holder.is_none() && between && hooks.hold(self.from).is_some() {
             self.approve(None);
-            self.holder = Some(Holder::new(self.from, self.takeover));
+            // Whether compressed messages refer to the ones before them.
+            let takeover = self.deflate.is_some_and(|agreed| match self.from {
+                Role::Client => !agreed.client_no_context_takeover,
+                Role::Server => !agreed.server_no_context_takeover,
+            });
+            self.holder = Some(Holder::new(self.from, takeover));
         }
     }
 
-    /// Lets what was checked go on as it came.
-    fn approve(&mut self, end: Option<&Cause>) {
+    /// Lets what was checked go on as it came. What ends the direction with it.
+    fn approve(&mut self, mut end: Option<Cause>) -> Option<Cause> {
         let amid = usize::try_from(self.reader.frame_consumed()).unwrap_or(usize::MAX);
         let border = self.checked.saturating_sub(amid);
         if matches!(end, Some(Cause::Violation { .. })) {
             // Of the frame at fault nothing more goes on; where none of it has, nothing.
             self.amid_frame = amid > self.checked || border < self.sent;
             self.good = border.max(self.sent);
+        } else if let Some(close) = self.close_to_keep(border, amid, end.as_ref()) {
+            self.amid_frame = false;
+            self.good = close;
+            end = end.or(Some(Cause::Closed { by: self.from, code: None, reason: String::new() }));
         } else {
             self.amid_frame = amid > 0;
             self.good = self.checked;
+            self.closed = matches!(end, Some(Cause::Closed { .. }));
         }
+        end
     }
+
+    /// Where the Close frame begins that is to be kept back; `None` while there is none, and where
+    /// its beginning has gone on already.
+    fn close_to_keep(&self, border: usize, amid: usize, end: Option<&Cause>) -> Option<usize> {
+        if self.closing == Closing::Relayed {
+            return None;
+        }
+        let begins = match end {
+            Some(end @ Cause::Closed { .. }) => {
+                self.checked.checked_sub(close_len(self.from, end)?)?
+            }
+            // Inside a frame: its first byte says what it is.
+            None if (1..=self.checked).contains(&amid) && self.held[border] & 0x0f == CLOSE => {
+                border
+            }
+            Some(_) | None => return None,
+        };
+        (begins >= self.sent).then_some(begins)
+    }
+}
+
+/// The length of the Close frame that an end came with.
+fn close_len(from: Role, end: &Cause) -> Option<usize> {
+    let Cause::Closed { code, reason, .. } = end else { return None };
+    let mask = if from == Role::Client { 4 } else { 0 };
+    Some(2 + mask + if code.is_some() { 2 + reason.len() } else { 0 })
 }
 
 /// Why a slice was not read to its end.
