@@ -1,12 +1,16 @@
 //! Asks policy. Only an allow makes a [`Permit`], and only a permit is dialled.
 
 use crate::{
+    ask::Approval,
     authority::Authority,
     request::{Intent, Kind, Scheme, readings},
 };
-use capsem_policy::{Action, Facts, On, Policy, Verdict};
-use capsem_telemetry::Attribution;
+use capsem_policy::{
+    Action, Counters, Decide, Detection, Facts, Message, MessageRules, On, Verdict,
+};
+use capsem_telemetry::{Api, Attribution, redact};
 use http::StatusCode;
+use std::borrow::Cow;
 
 /// The right to send one request to one authority. Not `Clone`: sending spends it.
 #[derive(Debug)]
@@ -16,6 +20,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    fn of(intent: &Intent) -> Self {
+        Self { authority: intent.authority.clone(), scheme: intent.scheme }
+    }
+
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
@@ -32,6 +40,28 @@ pub(crate) struct Decision {
     pub(crate) rule: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) outcome: Result<Permit, StatusCode>,
+    pub(crate) detections: Vec<Detection<'static>>,
+}
+
+impl Decision {
+    /// Whoever was asked has answered.
+    pub(crate) fn answered(&mut self, intent: &Intent, approval: Result<Approval, &'static str>) {
+        match approval.map(|_proof| Permit::of(intent)) {
+            Ok(permit) => self.outcome = Ok(permit),
+            Err(why) => self.reason = Some(why.to_owned()),
+        }
+    }
+}
+
+/// What policy said of a message, in the record's words.
+#[derive(Clone, Debug)]
+pub(crate) struct Ruling {
+    pub(crate) action: Action,
+    pub(crate) rule: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// Of the answer, where there can be one.
+    pub(crate) status: StatusCode,
+    pub(crate) detections: Vec<Detection<'static>>,
 }
 
 /// Which authorities may be dialled at all, whatever the rules say.
@@ -52,7 +82,7 @@ impl Reach {
 
 /// Judges an intent. Pure: nothing is resolved, dialled or written.
 pub(crate) fn decide(
-    policy: &Policy,
+    policy: &dyn Decide,
     reach: &Reach,
     intent: &Intent,
     attribution: &Attribution,
@@ -64,58 +94,121 @@ pub(crate) fn decide(
             rule: None,
             reason: Some(format!("port {port} is not one of upstream.connect_ports")),
             outcome: Err(StatusCode::FORBIDDEN),
+            detections: Vec::new(),
         };
     }
-    let as_written = verdict(policy, intent, attribution, &intent.path);
-    let verdict = readings(&intent.path)
-        .skip(1)
-        .map(|path| verdict(policy, intent, attribution, &path))
-        .fold(as_written, stricter);
-    let outcome = match verdict.action {
-        Action::Allow => Ok(Permit { authority: intent.authority.clone(), scheme: intent.scheme }),
-        Action::Ask | Action::Block => {
-            Err(StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN))
-        }
+    let verdict = over_readings(intent, attribution, |facts| policy.judge(&facts));
+    let ruling = Ruling::of(verdict);
+    let outcome = match ruling.action {
+        Action::Allow => Ok(Permit::of(intent)),
+        Action::Ask | Action::Block => Err(ruling.status),
     };
-    let reason = match (verdict.action, verdict.reason) {
-        (_, Some(reason)) => Some(reason.to_owned()),
-        (Action::Allow, None) => None,
-        (Action::Ask, None) => Some("this needs approval, and there is nobody to ask".to_owned()),
-        (Action::Block, None) => Some(match verdict.rule {
-            Some(rule) => format!("blocked by rule `{rule}`"),
-            None => "no rule allows this".to_owned(),
-        }),
-    };
-    Decision { action: verdict.action, rule: verdict.rule.map(str::to_owned), reason, outcome }
+    let Ruling { action, rule, reason, detections, .. } = ruling;
+    Decision { action, rule, reason, outcome, detections }
 }
 
-fn verdict<'p>(
-    policy: &'p Policy,
+/// Judges a message of an exchange that was allowed.
+pub(crate) fn judge_message(
+    policy: &dyn Decide,
     intent: &Intent,
     attribution: &Attribution,
-    path: &str,
-) -> Verdict<'p> {
-    let on = match intent.kind {
-        Kind::WebSocket(_) => On::Upgrade,
-        Kind::Http | Kind::Connect => On::Http,
-    };
-    let host = intent.authority.host.to_string();
-    let facts = Facts::new(on, &host, intent.authority.port)
-        .scheme(intent.scheme.name(&intent.kind))
-        .method(intent.method.as_str())
-        .path(path)
-        .provider(attribution.provider.as_str());
-    capsem_policy::decide(policy, &facts)
+    counters: Counters,
+    message: Message<'_>,
+) -> Ruling {
+    let judge = |facts: Facts<'_>| policy.judge(&facts.counters(counters).message(message));
+    Ruling::of(over_readings(intent, attribution, judge))
 }
 
-/// Of two readings' verdicts the one that lets less through.
-fn stricter<'p>(a: Verdict<'p>, b: Verdict<'p>) -> Verdict<'p> {
-    let rank = |verdict: &Verdict<'_>| match verdict.action {
-        Action::Allow => 0,
-        Action::Ask => 1,
-        Action::Block => 2,
-    };
-    if rank(&b) > rank(&a) { b } else { a }
+/// Which messages of an exchange are to be held: those that any reading of its path speaks of.
+pub(crate) fn message_rules(
+    policy: &dyn Decide,
+    intent: &Intent,
+    attribution: &Attribution,
+) -> MessageRules {
+    let known = Known::of(intent, attribution);
+    let rules = readings(&intent.path).map(|path| policy.message_rules_for(&known.facts(&path)));
+    rules.fold(MessageRules::default(), MessageRules::and)
+}
+
+impl Ruling {
+    fn of(verdict: Verdict<'_>) -> Self {
+        let rule = verdict.rule.map(Cow::into_owned);
+        let reason = match (verdict.action, verdict.reason) {
+            (_, Some(reason)) => Some(reason.into_owned()),
+            (Action::Allow, None) => None,
+            (Action::Ask, None) => {
+                Some("this needs approval, and there is nobody to ask".to_owned())
+            }
+            (Action::Block, None) => Some(match &rule {
+                Some(rule) => format!("blocked by rule `{rule}`"),
+                None => "no rule allows this".to_owned(),
+            }),
+        };
+        let status = StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN);
+        let detections = verdict.detections.into_iter().map(owned).collect();
+        Self { action: verdict.action, rule, reason, status, detections }
+    }
+}
+
+fn owned(detection: Detection<'_>) -> Detection<'static> {
+    let mut owned = Detection::new(detection.rule.into_owned(), detection.level);
+    owned.name = detection.name.map(|name| Cow::Owned(name.into_owned()));
+    owned.reason = detection.reason.map(|reason| Cow::Owned(reason.into_owned()));
+    owned
+}
+
+/// The strictest of the verdicts on the ways to read an intent's path.
+fn over_readings<'p>(
+    intent: &Intent,
+    attribution: &Attribution,
+    judge: impl Fn(Facts<'_>) -> Verdict<'p>,
+) -> Verdict<'p> {
+    let known = Known::of(intent, attribution);
+    let verdict = |path: &str| judge(known.facts(path));
+    let as_written = verdict(&intent.path);
+    readings(&intent.path).skip(1).map(|path| verdict(&path)).fold(as_written, Verdict::stricter)
+}
+
+/// What is known of an intent, in the form that facts borrow.
+struct Known<'a> {
+    intent: &'a Intent,
+    attribution: &'a Attribution,
+    host: String,
+    headers: Vec<(&'a str, &'a str)>,
+    subprotocols: Vec<&'a str>,
+    extensions: &'static [&'static str],
+}
+
+impl<'a> Known<'a> {
+    fn of(intent: &'a Intent, attribution: &'a Attribution) -> Self {
+        let (mut subprotocols, mut extensions) = (Vec::new(), &[][..]);
+        if let Kind::WebSocket(offer) = &intent.kind {
+            let shown = |name: &&String| redact::subprotocols(name).first() == Some(*name);
+            subprotocols.extend(offer.subprotocols().iter().filter(shown).map(String::as_str));
+            extensions = offer.extensions().map_or(&[][..], |_| &["permessage-deflate"]);
+        }
+        let headers = intent.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let host = intent.authority.host.to_string();
+        Self { intent, attribution, host, headers, subprotocols, extensions }
+    }
+
+    fn facts<'f>(&'f self, path: &'f str) -> Facts<'f> {
+        let Self { intent, attribution, .. } = self;
+        let on = match intent.kind {
+            Kind::WebSocket(_) => On::Upgrade,
+            Kind::Http | Kind::Connect => On::Http,
+        };
+        Facts::new(on, &self.host, intent.authority.port)
+            .scheme(intent.scheme.name(&intent.kind))
+            .method(intent.method.as_str())
+            .path(path)
+            .query(intent.query.as_deref())
+            .headers(&self.headers)
+            .provider(attribution.provider.as_str())
+            .protocol(attribution.api.map(Api::as_str))
+            .subprotocols(&self.subprotocols)
+            .extensions(self.extensions)
+    }
 }
 
 #[cfg(test)]

@@ -210,6 +210,11 @@ impl<'d> Item<'d> {
         self.document.place(self.start)
     }
 
+    /// Where the byte `offset` of a string stands, its escapes counted as they are written.
+    pub fn place_in(&self, offset: usize) -> Place {
+        self.document.place(self.start + written(self.document.text.get(self.start..), offset))
+    }
+
     /// The value as a string.
     pub fn string(&self) -> Result<&'d str, Error> {
         match self.value {
@@ -298,13 +303,57 @@ fn place(file: &str, text: &str, offset: usize) -> Place {
     }
 }
 
+/// How many bytes of a string's text in the file, quotes included, stand before the byte `offset`
+/// of its value.
+fn written(text: Option<&str>, offset: usize) -> usize {
+    let text = text.unwrap_or_default();
+    let many = text.starts_with("\"\"\"") || text.starts_with("'''");
+    let mut at = if many { 3 } else { 1 };
+    if many {
+        // A newline behind the quotes is no part of the value.
+        let rest = text.get(at..).unwrap_or_default();
+        let newline = ["\n", "\r\n"].into_iter().find(|newline| rest.starts_with(newline));
+        at += newline.map_or(0, str::len);
+    }
+    let mut value = 0;
+    while let Some(char) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let (in_value, in_text) = match (char, text.starts_with('"')) {
+            ('\\', true) => escaped(text.get(at..).unwrap_or_default()),
+            _ => (char.len_utf8(), char.len_utf8()),
+        };
+        // An escaped end of line makes nothing, and nothing stands at it.
+        if value >= offset && in_value > 0 {
+            break;
+        }
+        value += in_value;
+        at += in_text;
+    }
+    at
+}
+
+/// The bytes that an escape makes, and the bytes that write it.
+fn escaped(rest: &str) -> (usize, usize) {
+    let digits = match rest.as_bytes().get(1) {
+        Some(b'x') => 2,
+        Some(b'u') => 4,
+        Some(b'U') => 8,
+        Some(b' ' | b'\t' | b'\r' | b'\n') => {
+            let behind = rest.get(1..).unwrap_or_default();
+            return (0, rest.len() - behind.trim_start().len());
+        }
+        _ => return (1, 2),
+    };
+    let code = rest.get(2..2 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    (code.and_then(char::from_u32).map_or(1, char::len_utf8), 2 + digits)
+}
+
 /// A text of the file as it can stand in a message of one line.
 pub(crate) fn escape(text: &str) -> String {
     text.escape_debug().to_string()
 }
 
 /// The known key closest to `key`, if a slip of the hand could explain the difference.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let slips = 1 + key.len() / 4;
     let close = known.iter().map(|known| (distance(key, known), *known));
     close.filter(|(distance, _)| *distance <= slips).min().map(|(_, known)| known)

@@ -1,6 +1,10 @@
 //! What can be wrong with a rule file. Refuses to know how a file is read.
 
-use crate::document::{self, Place};
+use crate::{
+    condition::ConditionFault,
+    document::{self, Place},
+    file,
+};
 
 /// A rule file that was refused; nothing of it is in force.
 ///
@@ -60,19 +64,15 @@ pub enum Problem {
     /// `version` is not 1.
     #[error("version {0} is not supported; write `version = 1`")]
     Version(i64),
-    /// A key, or a value, that belongs to a later version. Reading on without it could allow what
-    /// the file means to refuse.
-    #[error("`{0}` is not supported by this version; remove the rule or the key")]
-    Unsupported(&'static str),
     /// A word that is not one of a closed set.
     #[error("`{key}` cannot be \"{found}\"; use {expected}")]
     Word {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What the file says.
         found: String,
         /// The words that can stand there.
-        expected: &'static str,
+        expected: String,
     },
     /// A list without an entry.
     #[error(
@@ -116,6 +116,45 @@ pub enum Problem {
          \"google\" or \"unknown\""
     )]
     Provider(String),
+    /// A key that speaks of a message, in a rule for requests.
+    #[error("`{0}` speaks of messages; write `on = [\"message\"]` in this rule")]
+    MessagesOnly(&'static str),
+    /// A fact of messages in the condition of a rule for requests.
+    #[error("`{0}` is known of messages alone; write `on = [\"message\"]` in this rule")]
+    MessageFact(&'static str),
+    /// A condition that cannot be read.
+    #[error("{0}")]
+    Condition(ConditionFault),
+    /// More text than is read, in bytes.
+    #[error("the file has {0} bytes; use at most {max}", max = file::MAX_FILE)]
+    FileSize(usize),
+    /// More rules than are read.
+    #[error("this is one rule too many; use at most {max} in a file", max = file::MAX_RULES)]
+    Rules,
+    /// More regular expressions than are kept.
+    #[error(
+        "the patterns of this rule are too many; use at most {max} `matches` in a file",
+        max = file::MAX_PATTERNS
+    )]
+    Patterns,
+    /// A name in Capsem's tables of other characters, empty or too long.
+    #[error("the name \"{0}\" cannot be used; use 1 to 64 of a-z 0-9 _ -")]
+    CapsemName(String),
+    /// A `priority` that a rule of Capsem's cannot have in its file and table.
+    #[error("this rule cannot have that priority; use {expected}")]
+    CapsemPriority {
+        /// What it can have.
+        expected: &'static str,
+    },
+    /// A rule with both `action` and `detect`.
+    #[error("a rule with `detect` records and decides nothing; leave out `action`, or `detect`")]
+    DecidesAndDetects,
+    /// An entry of `models`, `tools` or `processes` that no name can match.
+    #[error("\"{0}\" matches no name; use 1 to 256 bytes without control characters")]
+    Name(String),
+    /// A `max_bytes` that holds nothing.
+    #[error("`max_bytes` cannot be {0}; write how many bytes of a message may be held")]
+    MaxBytes(i64),
     /// A `status` that does not refuse.
     #[error("status {0} does not refuse a request; use 400 to 599")]
     Status(i64),

@@ -1,6 +1,6 @@
 //! One entry of `paths`. Refuses to know percent-encoding and dot-segments: bytes are compared.
 
-use crate::error::PathFault;
+use crate::{error::PathFault, glob::glob, index::Key};
 
 /// Bytes of one entry. Far above any real path; it bounds the cost of a match.
 const MAX_LENGTH: usize = 2048;
@@ -40,6 +40,21 @@ impl PathPattern {
         Ok(Self { segments: segments.collect::<Result<_, _>>()? })
     }
 
+    /// What an index can look it up by; `None` for one that can begin with anything.
+    pub(crate) fn key(&self) -> Option<Key> {
+        let plain = self.segments.iter().map_while(|segment| match segment {
+            Segment::One(text) if !text.contains('*') => Some(text.as_str()),
+            _ => None,
+        });
+        let plain: Vec<&str> = plain.collect();
+        let text = format!("/{}", plain.join("/"));
+        match plain.len() {
+            all if all == self.segments.len() => Some(Key::Path(text)),
+            0 => None,
+            _ => Some(Key::PathBelow(text)),
+        }
+    }
+
     /// Whether this path, as sent and without query, is one of them. What does not begin with `/`,
     /// such as the `*` of `OPTIONS *`, is none.
     pub(crate) fn matches(&self, path: &str) -> bool {
@@ -57,40 +72,6 @@ impl PathPattern {
             },
         )
     }
-}
-
-/// Whether `pattern` stands for all of `input`, where each star in it stands for any run of items.
-///
-/// Goes back to the last star only: a run that an earlier star could take as well is one the last
-/// star can take, so nothing is lost, and the cost is at most the product of the lengths.
-fn glob<P, I>(
-    pattern: &[P],
-    input: &[I],
-    is_star: impl Fn(&P) -> bool,
-    item_matches: impl Fn(&P, &I) -> bool,
-) -> bool {
-    let (mut at_pattern, mut at_input) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(item) = input.get(at_input) {
-        match pattern.get(at_pattern) {
-            Some(star) if is_star(star) => {
-                retry = Some((at_pattern, at_input));
-                at_pattern += 1;
-            }
-            Some(one) if item_matches(one, item) => {
-                at_pattern += 1;
-                at_input += 1;
-            }
-            _ => {
-                // Let the last star take one item more, and try again behind it.
-                let Some((star, taken)) = retry else { return false };
-                retry = Some((star, taken + 1));
-                at_pattern = star + 1;
-                at_input = taken + 1;
-            }
-        }
-    }
-    pattern.get(at_pattern..).is_some_and(|rest| rest.iter().all(is_star))
 }
 
 #[cfg(test)]

@@ -1,23 +1,6 @@
-//! The rule file and the rules it makes. Refuses to know where the text is kept.
+//! The rules, in the order they are tried. Refuses to know the files they come from.
 
-use crate::{
-    Action, On, PolicyError, Problem, Rule,
-    document::{Document, Item, Table, escape},
-    host::HostPattern,
-    path::PathPattern,
-    rule::Condition,
-};
-use std::collections::HashMap;
-
-/// Where a rule stands when it names no `priority`: the first number of a user's rules in Capsem,
-/// behind every rule of an organisation (-1000 to -10).
-const DEFAULT_PRIORITY: i64 = 10;
-
-/// Bytes of a `reason`. It is put into answers, close reasons and records.
-const MAX_REASON: usize = 1024;
-
-/// Bytes of an `id`.
-const MAX_ID: usize = 128;
+use crate::{Action, Facts, On, PolicyError, Rule, Uninspectable, file, index::Index};
 
 /// Rules in the order they are tried, and what happens when none matches.
 ///
@@ -37,8 +20,24 @@ const MAX_ID: usize = 128;
 /// methods = ["GET", "POST"]
 /// paths = ["/v1/responses", "/v1/models/**"]
 /// providers = ["openai"]
+/// processes = ["codex"]          # programs of the client
+/// when = 'http.path.startsWith("/v1/") && http.header["user-agent"].contains("codex")'
 /// status = 403                   # of the answer to a refused request, 400 to 599
 /// reason = "shown to the client and recorded"
+///
+/// [[rule]]
+/// id = "no-large-models"
+/// action = "block"
+/// on = ["message"]               # judges messages of exchanges that were allowed
+/// direction = "to_upstream"      # or to_client; left out means both
+/// models = ["gpt-5-pro*"]        # the model named in the message
+/// tools = ["shell"]              # a tool offered or called
+/// max_bytes = 1048576            # how much of a message may be held for this rule
+///
+/// [[rule]]
+/// id = "watch-models-api"
+/// detect = "low"                 # instead of `action`: records each match and decides nothing
+/// hosts = ["api.openai.com"]
 /// ```
 ///
 /// The first rule that matches decides. A rule matches when every list it gives has an entry that
@@ -46,7 +45,55 @@ const MAX_ID: usize = 128;
 /// below `example.com` but not for that name itself, and `*` for every host. In `paths`, `*` stands
 /// for any characters of one segment, none among them, and `**` for any number of whole segments,
 /// none among them: `/v1/models/**` is `/v1/models` and all below it. Paths are compared as sent,
-/// without the query and without decoding.
+/// without the query and without decoding. In `models`, `tools` and `processes`, `*` stands for any
+/// characters; `models` does not tell upper from lower case.
+///
+/// # Conditions
+///
+/// `when` asks a question on facts in a part of CEL (the Common Expression Language):
+///
+/// * `&& || !`, `== !=`, `< <= > >=` and `+ - * / %` on whole numbers of 64 bits, `? :` between
+///   questions, `in` with a list of texts or numbers or a fact that is a list, brackets;
+/// * texts in `"` or `'` with CEL's escapes, or raw as in `r"\d"`; comments from `//`;
+/// * `has(f)`, `size(f)`, and of a text `.startsWith(t)`, `.endsWith(t)`, `.contains(t)` and
+///   `.matches("pattern")`, a regular expression that may match anywhere in it; of a list
+///   `.exists(e, question)` and `.all(e, question)`, which do not nest.
+///
+/// | fact | is | known of |
+/// |---|---|---|
+/// | `http.host`, `http.method`, `http.path`, `http.query`, `http.scheme` | text | all |
+/// | `http.port` | number | all |
+/// | `http.upgrade` | true for a WebSocket | all |
+/// | `http.header["name"]` | text: its lines, joined by `, `; of [`HEADERS`](crate::HEADERS) alone | all |
+/// | `ws.subprotocols`, `ws.extensions` | lists | upgrades, messages of a WebSocket |
+/// | `ws.direction`, `ws.opcode` | `to_upstream` or `to_client`, `text` or `binary` | messages |
+/// | `ws.size` | bytes of the message | messages |
+/// | `model.provider`, `model.protocol` | text | exchanges with a model |
+/// | `model.name` | text | messages that name one |
+/// | `model.request.tools`, `.tool_calls`, `.tool_results` | names offered, names called, ids answered | messages to upstream |
+/// | `model.request.body` | the message, if it is text | messages to upstream |
+/// | `model.response.tool_calls`, `model.response.body` | names called, the message | messages to the client |
+/// | `process.name` | text | where it is known |
+/// | `conn.messages`, `conn.bytes`, `conn.model_calls`, `conn.tokens` | numbers so far | all |
+///
+/// What is missing is equal to nothing and different from nothing: a comparison or a function with a
+/// missing fact has no answer, nor has its opposite; a sum that overflows or divides by zero has
+/// none either. `&&` is false where one side is false, `||` true where one side is true, whatever
+/// the other lacks. A rule matches where its condition is true, so guard a `!` with `has`. An empty
+/// list is there, but `has` of it is false.
+///
+/// # Limits
+///
+/// A file has at most 8 MiB, 16384 rules and 1024 patterns; a condition 4096 bytes, 512 parts and 32
+/// levels; a pattern 1024 bytes and 256 KiB when compiled. With them the cost of a decision is
+/// bounded. Rules are found by host, path or another text they ask for; a rule that asks for none of
+/// them is asked about every event of its kind.
+///
+/// # Messages
+///
+/// `default` is for requests. A message that no rule matches passes with the request it belongs to.
+/// `on_uninspectable = "close"` or `"relay"` says what becomes of a message that a rule would have
+/// to see and cannot; see [`message_rules_for`](Policy::message_rules_for).
 ///
 /// Reading is strict: whatever this version does not know is an error, as a rule half understood
 /// could allow what it was written to refuse.
@@ -54,6 +101,11 @@ const MAX_ID: usize = 128;
 pub struct Policy {
     rules: Vec<Rule>,
     default: Action,
+    uninspectable: Option<Uninspectable>,
+    http: Index,
+    upgrades: Index,
+    messages: Index,
+    exchanges: Index,
 }
 
 impl Policy {
@@ -65,33 +117,56 @@ impl Policy {
     /// # Ok::<(), capsem_policy::PolicyError>(())
     /// ```
     pub fn parse(text: &str, file_name: &str) -> Result<Self, PolicyError> {
-        let document = Document::parse(text, file_name)?;
-        let root = document.root();
-        check_version(&root)?;
-        root.only(&["version", "default", "rule"])?;
-        let default = match root.get("default") {
-            Some(item) => action(&item)?,
-            None => Action::Block,
-        };
-        let tables = match root.get("rule") {
-            Some(item) => item.tables()?,
-            None => Vec::new(),
-        };
-        let mut rules = tables.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
-        check_ids(&tables, &rules)?;
-        // Stable: rules of one priority stay in the order of the file.
-        rules.sort_by_key(Rule::priority);
-        Ok(Self { rules, default })
+        file::parse(text, file_name)
     }
 
     /// A policy without rules that allows everything.
     pub fn allow_all() -> Self {
-        Self { rules: Vec::new(), default: Action::Allow }
+        Self::new(Vec::new(), Action::Allow, None)
     }
 
     /// A policy without rules that blocks everything.
     pub fn block_all() -> Self {
-        Self { rules: Vec::new(), default: Action::Block }
+        Self::new(Vec::new(), Action::Block, None)
+    }
+
+    pub(crate) fn new(
+        mut rules: Vec<Rule>,
+        default: Action,
+        uninspectable: Option<Uninspectable>,
+    ) -> Self {
+        // Stable: rules of one priority stay in the order of the file.
+        rules.sort_by_key(Rule::priority);
+        let on = |on: On| move |rule: &Rule| rule.on().contains(&on);
+        Self {
+            http: Index::new(&rules, on(On::Http)),
+            upgrades: Index::new(&rules, on(On::Upgrade)),
+            messages: Index::new(&rules, on(On::Message)),
+            exchanges: Index::of_exchanges(&rules, on(On::Message)),
+            rules,
+            default,
+            uninspectable,
+        }
+    }
+
+    /// The rules that may match this event, in the order they are tried.
+    pub(crate) fn candidates(&self, facts: &Facts<'_>) -> impl Iterator<Item = &Rule> {
+        let index = match facts.on {
+            On::Http => &self.http,
+            On::Upgrade => &self.upgrades,
+            On::Message => &self.messages,
+        };
+        self.numbered(index.candidates(facts))
+    }
+
+    /// The rules that may match a message of the exchange with these facts, in that order.
+    pub(crate) fn message_candidates(&self, facts: &Facts<'_>) -> impl Iterator<Item = &Rule> {
+        self.numbered(self.exchanges.candidates(facts))
+    }
+
+    fn numbered(&self, numbers: Vec<u32>) -> impl Iterator<Item = &Rule> {
+        let numbers = numbers.into_iter().filter_map(|number| usize::try_from(number).ok());
+        numbers.filter_map(|number| self.rules.get(number))
     }
 
     /// The rules in the order they are tried.
@@ -103,177 +178,17 @@ impl Policy {
     pub fn default_action(&self) -> Action {
         self.default
     }
-}
 
-fn check_version(root: &Table<'_>) -> Result<(), PolicyError> {
-    let item = root.need("version", "version = 1")?;
-    match item.integer()? {
-        1 => Ok(()),
-        other => Err(PolicyError::new(item.place(), Problem::Version(other))),
+    /// What becomes of a message that cannot be judged, if the file says it.
+    pub fn uninspectable(&self) -> Option<Uninspectable> {
+        self.uninspectable
     }
-}
 
-fn check_ids(tables: &[Table<'_>], rules: &[Rule]) -> Result<(), PolicyError> {
-    let mut lines = HashMap::with_capacity(rules.len());
-    for (table, rule) in tables.iter().zip(rules) {
-        let Some(item) = table.get("id") else { continue };
-        if let Some(first) = lines.insert(rule.id(), item.place().line) {
-            let problem = Problem::DuplicateId { id: rule.id().to_owned(), first };
-            return Err(PolicyError::new(item.place(), problem));
+    /// What happens to an event that no rule matches.
+    pub(crate) fn default_for(&self, on: On) -> Action {
+        match on {
+            On::Http | On::Upgrade => self.default,
+            On::Message => Action::Allow,
         }
     }
-    Ok(())
 }
-
-/// Keys of the rule file that this version cannot honour.
-const LATER_KEYS: [&str; 7] =
-    ["when", "models", "tools", "direction", "max_bytes", "processes", "detect"];
-
-const KEYS: [&str; 11] = [
-    "id",
-    "action",
-    "priority",
-    "on",
-    "hosts",
-    "ports",
-    "methods",
-    "paths",
-    "providers",
-    "status",
-    "reason",
-];
-
-fn rule(table: &Table<'_>) -> Result<Rule, PolicyError> {
-    for key in LATER_KEYS {
-        if let Some(item) = table.get(key) {
-            return Err(PolicyError::new(item.key_place(), Problem::Unsupported(key)));
-        }
-    }
-    table.only(&KEYS)?;
-    Ok(Rule {
-        id: id(&table.need("id", "id = \"a-name-of-its-own\"")?)?,
-        action: action(&table.need("action", "action = \"block\"")?)?,
-        priority: table.get("priority").map_or(Ok(DEFAULT_PRIORITY), |item| item.integer())?,
-        condition: Condition {
-            on: list(table, "on", on)?.unwrap_or_else(|| vec![On::Upgrade, On::Http]),
-            hosts: list(table, "hosts", host)?,
-            ports: list(table, "ports", port)?,
-            methods: list(table, "methods", method)?,
-            paths: list(table, "paths", path)?,
-            providers: list(table, "providers", provider)?,
-        },
-        status: table.get("status").map(|item| status(&item)).transpose()?,
-        reason: table.get("reason").map(|item| reason(&item)).transpose()?,
-    })
-}
-
-fn list<T>(
-    table: &Table<'_>,
-    key: &'static str,
-    entry: impl Fn(&Item<'_>) -> Result<T, PolicyError>,
-) -> Result<Option<Vec<T>>, PolicyError> {
-    let Some(item) = table.get(key) else { return Ok(None) };
-    let entries = item.list()?;
-    if entries.is_empty() {
-        return Err(PolicyError::new(item.place(), Problem::EmptyList(key)));
-    }
-    entries.iter().map(entry).collect::<Result<_, _>>().map(Some)
-}
-
-fn id(item: &Item<'_>) -> Result<String, PolicyError> {
-    let text = item.string()?;
-    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    if (1..=MAX_ID).contains(&text.len()) && text.bytes().all(fine) {
-        Ok(text.to_owned())
-    } else {
-        Err(PolicyError::new(item.place(), Problem::Id(escape(text))))
-    }
-}
-
-fn action(item: &Item<'_>) -> Result<Action, PolicyError> {
-    match item.string()? {
-        "allow" => Ok(Action::Allow),
-        "ask" => Ok(Action::Ask),
-        "block" => Ok(Action::Block),
-        other => Err(word(item, other, if item.key() == "default" { "default" } else { "action" })),
-    }
-}
-
-fn on(item: &Item<'_>) -> Result<On, PolicyError> {
-    match item.string()? {
-        "http" => Ok(On::Http),
-        "upgrade" => Ok(On::Upgrade),
-        "message" => Err(PolicyError::new(item.place(), Problem::Unsupported("message"))),
-        other => Err(word(item, other, "on")),
-    }
-}
-
-fn word(item: &Item<'_>, found: &str, key: &'static str) -> PolicyError {
-    let expected = match key {
-        "on" => "\"upgrade\" or \"http\"",
-        _ => "\"allow\", \"ask\" or \"block\"",
-    };
-    PolicyError::new(item.place(), Problem::Word { key, found: escape(found), expected })
-}
-
-fn host(item: &Item<'_>) -> Result<HostPattern, PolicyError> {
-    let text = item.string()?;
-    HostPattern::parse(text)
-        .map_err(|fault| PolicyError::new(item.place(), Problem::Host(escape(text), fault)))
-}
-
-fn path(item: &Item<'_>) -> Result<PathPattern, PolicyError> {
-    let text = item.string()?;
-    PathPattern::parse(text)
-        .map_err(|fault| PolicyError::new(item.place(), Problem::Path(escape(text), fault)))
-}
-
-fn port(item: &Item<'_>) -> Result<u16, PolicyError> {
-    let number = item.integer()?;
-    match u16::try_from(number) {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(PolicyError::new(item.place(), Problem::Port(number))),
-    }
-}
-
-fn method(item: &Item<'_>) -> Result<String, PolicyError> {
-    let text = item.string()?;
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    let problem = if text.is_empty() || !text.bytes().all(token) {
-        Problem::Method(escape(text))
-    } else if text.bytes().any(|b| b.is_ascii_lowercase()) {
-        Problem::MethodCase(text.to_owned(), text.to_ascii_uppercase())
-    } else {
-        return Ok(text.to_owned());
-    };
-    Err(PolicyError::new(item.place(), problem))
-}
-
-fn provider(item: &Item<'_>) -> Result<String, PolicyError> {
-    let text = item.string()?;
-    let fine = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-    if (1..=64).contains(&text.len()) && text.bytes().all(fine) {
-        Ok(text.to_owned())
-    } else {
-        Err(PolicyError::new(item.place(), Problem::Provider(escape(text))))
-    }
-}
-
-fn status(item: &Item<'_>) -> Result<u16, PolicyError> {
-    let number = item.integer()?;
-    match u16::try_from(number) {
-        Ok(status) if (400..=599).contains(&status) => Ok(status),
-        _ => Err(PolicyError::new(item.place(), Problem::Status(number))),
-    }
-}
-
-fn reason(item: &Item<'_>) -> Result<String, PolicyError> {
-    let text = item.string()?;
-    if text.len() > MAX_REASON {
-        return Err(PolicyError::new(item.place(), Problem::ReasonLength(text.len())));
-    }
-    Ok(text.to_owned())
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use super::config_file::ConfigError;
 use crate::{ProxyError, tls::ca::CaError};
-use capsem_policy::PolicyError;
+use capsem_policy::{PolicyError, document::Place};
 use std::{error::Error, io, path::PathBuf};
 
 /// A command that failed.
@@ -12,6 +12,8 @@ pub(crate) enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    #[error("{place}: `{key}` is not enforced by this version; remove the rule or the key")]
+    Unenforced { place: Place, key: &'static str },
     #[error("cannot read {}: {error}; name a rule file that can be read", path.display())]
     PolicyFile { path: PathBuf, error: io::Error },
     #[error(
@@ -63,13 +65,15 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::Policy(_)
+            | Self::Unenforced { .. }
             | Self::PolicyFile { .. }
             | Self::Url { .. }
             | Self::Refused { .. }
             | Self::Method(_)
             | Self::Header(_)
             | Self::JsonlOnStdout
-            | Self::NoHome(_) => 2,
+            | Self::NoHome(_)
+            | Self::Proxy(ProxyError::Credential { .. }) => 2,
             Self::Ca(_)
             | Self::Telemetry(_)
             | Self::Proxy(_)
@@ -88,7 +92,9 @@ impl CliError {
     /// read it.
     pub(crate) fn line(&self) -> String {
         let mut text = match self {
-            Self::Policy(_) | Self::Config(ConfigError::Invalid { .. }) => self.to_string(),
+            Self::Policy(_)
+            | Self::Unenforced { .. }
+            | Self::Config(ConfigError::Invalid { .. }) => self.to_string(),
             _ => format!("capsem-mitm: {self}"),
         };
         let mut cause = self.source();

@@ -1,6 +1,8 @@
 //! Verdicts: tables of policy and request, and a naive judge as oracle.
 
-use crate::{Action, Facts, On, Policy, decide};
+use crate::{
+    Action, Detection, Direction, Facts, Level, Message, On, Opcode, Policy, Verdict, decide,
+};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
@@ -36,35 +38,35 @@ providers = ["anthropic"]
 "#;
 
 #[track_caller]
-fn check(facts: Facts<'_>, action: Action, rule: Option<&str>, status: u16) {
+fn check(facts: &Facts<'_>, action: Action, rule: Option<&str>, status: u16) {
     let policy = Policy::parse(FILE, "p.toml").unwrap();
-    let verdict = decide(&policy, &facts);
-    assert_eq!((verdict.action, verdict.rule, verdict.status), (action, rule, status));
+    let verdict = decide(&policy, facts);
+    assert_eq!((verdict.action, verdict.rule.as_deref(), verdict.status), (action, rule, status));
 }
 
 #[test]
 fn first_match_decides() {
     let openai = Facts::new(On::Upgrade, "api.openai.com", 443).path("/v1/responses");
-    check(openai, Action::Allow, Some("openai"), 403);
-    check(Facts { on: On::Http, ..openai }, Action::Allow, Some("openai"), 403);
-    check(openai.path("/v1/models"), Action::Allow, Some("openai"), 403);
-    check(openai.path("/v1/files"), Action::Block, Some("sockets-elsewhere"), 426);
-    check(openai.method("PUT"), Action::Block, Some("no-uploads"), 451);
-    check(Facts { port: 8443, ..openai }, Action::Block, Some("sockets-elsewhere"), 426);
+    check(&openai, Action::Allow, Some("openai"), 403);
+    check(&Facts { on: On::Http, ..openai }, Action::Allow, Some("openai"), 403);
+    check(&openai.path("/v1/models"), Action::Allow, Some("openai"), 403);
+    check(&openai.path("/v1/files"), Action::Block, Some("sockets-elsewhere"), 426);
+    check(&openai.method("PUT"), Action::Block, Some("no-uploads"), 451);
+    check(&Facts { port: 8443, ..openai }, Action::Block, Some("sockets-elsewhere"), 426);
 }
 
 #[test]
 fn no_match_is_the_default() {
     let other = Facts::new(On::Http, "example.com", 80).scheme("http");
-    check(other, Action::Block, None, 403);
-    check(other.provider("anthropic"), Action::Ask, Some("anthropic"), 403);
+    check(&other, Action::Block, None, 403);
+    check(&other.provider("anthropic"), Action::Ask, Some("anthropic"), 403);
 }
 
 #[test]
 fn the_reason_comes_with_the_verdict() {
     let policy = Policy::parse(FILE, "p.toml").unwrap();
     let verdict = decide(&policy, &Facts::new(On::Http, "a", 1).method("PUT"));
-    assert_eq!(verdict.reason, Some("uploads are not allowed"));
+    assert_eq!(verdict.reason.as_deref(), Some("uploads are not allowed"));
 }
 
 #[test]
@@ -72,6 +74,61 @@ fn policies_without_rules() {
     let facts = Facts::new(On::Upgrade, "a", 1);
     assert_eq!(decide(&Policy::allow_all(), &facts).action, Action::Allow);
     assert_eq!(decide(&Policy::block_all(), &facts).action, Action::Block);
+}
+
+#[test]
+fn detections_do_not_decide() {
+    let rule = |id: &str, rest: &str| format!("[[rule]]\nid = '{id}'\n{rest}\n");
+    let text = format!(
+        "version = 1\n{}{}{}{}",
+        rule("first", "detect = 'low'\nreason = 'seen'"),
+        rule("decides", "action = 'allow'"),
+        rule("behind", "detect = 'critical'"),
+        rule("elsewhere", "detect = 'high'\nhosts = ['b.test']"),
+    );
+    let policy = Policy::parse(&text, "p.toml").unwrap();
+    let verdict = decide(&policy, &Facts::new(On::Http, "a.test", 443));
+    assert_eq!((verdict.action, verdict.rule.as_deref()), (Action::Allow, Some("decides")));
+    let detected = verdict.detections.iter().map(|it| (&*it.rule, it.level, it.reason.as_deref()));
+    assert_eq!(
+        detected.collect::<Vec<_>>(),
+        [("first", Level::Low, Some("seen")), ("behind", Level::Critical, None)]
+    );
+}
+
+#[test]
+fn of_two_readings_the_stricter() {
+    let seen = |rule: &'static str| Detection::new(rule, Level::Low);
+    let verdict = |action: Action, detections: &[&'static str]| Verdict {
+        detections: detections.iter().copied().map(seen).collect(),
+        ..Verdict::new(action)
+    };
+    let (allow, block) = (verdict(Action::Allow, &["a", "b"]), verdict(Action::Block, &["b", "c"]));
+    assert_eq!(allow.clone().stricter(block.clone()), verdict(Action::Block, &["b", "c", "a"]));
+    assert_eq!(block.stricter(allow), verdict(Action::Block, &["b", "c", "a"]));
+    let first = Verdict::new(Action::Ask).rule("first");
+    assert_eq!(first.clone().stricter(Verdict::new(Action::Ask).rule("second")), first);
+}
+
+#[test]
+fn messages_are_judged_by_their_own_rules() {
+    let text = "version = 1\n[[rule]]\nid = 'm'\naction = 'block'\non = ['message']\n\
+                direction = 'to_upstream'\nmodels = ['gpt-5-pro*']\ntools = ['shell', 'mcp__*']\n";
+    let policy = Policy::parse(text, "p.toml").unwrap();
+    let blocked = |facts: &Facts<'_>| decide(&policy, facts).rule.is_some();
+    let socket = Facts::new(On::Upgrade, "a.test", 443);
+    let message = Message::new(Direction::ToUpstream, Some(Opcode::Text), 9);
+    let full = message.model(Some("GPT-5-pro-2")).tools(&["read", "shell"]);
+    assert!(blocked(&socket.message(full)));
+    assert!(blocked(&socket.message(full.tools(&[]).tool_calls(&["mcp__x"]))));
+    assert!(!blocked(&socket.message(full.tools(&["read"]))));
+    assert!(!blocked(&socket.message(full.model(None))));
+    assert!(!blocked(&socket.message(full.model(Some("gpt-5")))));
+    assert!(!blocked(&socket.message(Message { direction: Direction::ToClient, ..full })));
+    assert!(!blocked(&socket), "a request is no message");
+    // `default` blocks requests, and not the messages of one that was allowed.
+    assert_eq!(decide(&policy, &socket).action, Action::Block);
+    assert_eq!(decide(&policy, &socket.message(message)).action, Action::Allow);
 }
 
 /// One generated rule, as plain values.
@@ -170,7 +227,67 @@ proptest! {
         let verdict = decide(&policy, &facts);
         let id = naive(&rules, &facts).map(|index| format!("r{index}"));
         let action = naive(&rules, &facts).map_or(Action::Ask, |index| rules[index].action);
-        prop_assert_eq!((verdict.rule, verdict.action), (id.as_deref(), action));
+        prop_assert_eq!((verdict.rule.as_deref(), verdict.action), (id.as_deref(), action));
+    }
+
+    #[test]
+    fn a_rule_that_does_not_match_changes_nothing(
+        rules in proptest::collection::vec(sketch(), 0..6),
+        other in sketch(),
+        at in any::<proptest::sample::Index>(),
+        host in proptest::sample::select(&["a.test", "x.a.test", "b.test"][..]),
+    ) {
+        let facts = Facts::new(On::Http, host, 80);
+        let before = Policy::parse(&file(&rules), "p.toml").unwrap();
+        let alone = Policy::parse(&file(std::slice::from_ref(&other)), "p.toml").unwrap();
+        prop_assume!(alone.rules().iter().all(|rule| !rule.matches(&facts)));
+        let place = at.index(rules.len() + 1);
+        let after = {
+            let mut rules = rules.clone();
+            rules.insert(place, other);
+            Policy::parse(&file(&rules), "p.toml").unwrap()
+        };
+        // The rules behind the new one have another number in their id.
+        let number = |id: Option<&str>| id.and_then(|id| id[1..].parse::<usize>().ok());
+        let (before, after) = (decide(&before, &facts), decide(&after, &facts));
+        let moved = number(before.rule.as_deref()).map(|it| it + usize::from(it >= place));
+        prop_assert_eq!(number(after.rule.as_deref()), moved);
+        prop_assert_eq!(after.action, before.action);
+    }
+
+    #[test]
+    fn without_a_rule_the_default_decides(
+        default in proptest::sample::select(&["allow", "ask", "block"][..]),
+        host in "[a-z.]{1,9}",
+        upgrade in any::<bool>(),
+    ) {
+        let policy = Policy::parse(&format!("version = 1\ndefault = '{default}'"), "p").unwrap();
+        let on = if upgrade { On::Upgrade } else { On::Http };
+        let verdict = decide(&policy, &Facts::new(on, &host, 1));
+        prop_assert_eq!((verdict.action.as_str(), verdict.rule), (default, None));
+    }
+
+    #[test]
+    fn a_host_in_any_spelling_is_one(
+        labels in proptest::collection::vec("[a-z][a-z0-9]{0,3}", 2..4),
+        upper in any::<u32>(),
+        dot in any::<bool>(),
+        below in any::<bool>(),
+    ) {
+        let name = labels.join(".");
+        let case = |(index, c): (usize, char)| match upper & (1 << (index % 32)) {
+            0 => c,
+            _ => c.to_ascii_uppercase(),
+        };
+        let spelt: String = name.chars().enumerate().map(case).collect();
+        let (star, front) = if below { ("*.", "x.") } else { ("", "") };
+        let dot = if dot { "." } else { "" };
+        let text = format!(
+            "version = 1\n[[rule]]\nid = 'a'\naction = 'ask'\nhosts = ['{star}{spelt}{dot}']"
+        );
+        let policy = Policy::parse(&text, "p.toml").unwrap();
+        let host = format!("{front}{name}");
+        prop_assert_eq!(decide(&policy, &Facts::new(On::Http, &host, 1)).action, Action::Ask);
     }
 
     #[test]

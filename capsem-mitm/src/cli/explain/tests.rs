@@ -17,6 +17,10 @@ methods = ["POST"]
 providers = ["anthropic"]
 reason = "ask first"
 [[rule]]
+id = "search"
+action = "ask"
+when = 'http.method == "GET" && http.path.matches("^/search(/|$)")'
+[[rule]]
 id = "port"
 action = "allow"
 ports = [8443]
@@ -44,6 +48,11 @@ fn verdicts() {
     check("https://example.com", "GET", &[], default);
     let ask = r#"{"action":"ask","rule":"messages","reason":"ask first"}"#;
     check("https://api.anthropic.com/v1/messages", "POST", &[], ask);
+    let search = "{\"action\":\"ask\",\"rule\":\"search\",\"reason\":\
+                  \"this needs approval, and there is nobody to ask\"}";
+    check("https://a.test/search/x", "GET", &[], search);
+    check("https://a.test/%73earch", "GET", &[], default); // as written it is no search
+    check("https://a.test/searching", "GET", &[], default);
     let port = r#"{"action":"allow","rule":"port","reason":null}"#;
     check("http://[::1]:8443/", "GET", &[], port);
 }
