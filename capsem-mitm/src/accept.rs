@@ -49,6 +49,6 @@ async fn welcome(cx: Arc<Context>, door: Door, stream: TcpStream, slot: OwnedSem
     // Without it a small frame would wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
-    let visit = Visit::open(cx.ledger.clone(), cx.ws.drain.clone(), door, peer, slot);
+    let visit = Visit::open(&cx, door, peer, slot);
     connection::serve(cx, visit, door, Box::new(stream)).await;
 }

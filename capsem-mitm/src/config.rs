@@ -1,7 +1,8 @@
 //! What a proxy is told before it starts. Refuses to know files and their syntax.
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Host};
 use capsem_telemetry::Mode;
+use http::HeaderName;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The settings of a [`Proxy`](crate::Proxy).
@@ -20,8 +21,18 @@ pub struct Config {
     pub ca_dir: PathBuf,
     /// How servers are reached.
     pub upstream: UpstreamConfig,
-    /// The rule file; without one everything is blocked.
+    /// The rule file; without one everything is blocked. The program reads it again when it changes
+    /// and on SIGHUP. Put a new one in its place with a rename: what is written in pieces is read
+    /// once it has not changed for half a second.
     pub policy_file: Option<PathBuf>,
+    /// The command that the program asks where a rule says `ask`, and its arguments; none makes it a
+    /// block. It gets a [`Question`](crate::Question) as one line of JSON on its stdin, and answers
+    /// by its exit code: 0 for allow, 1 for block. A host has [`Asker`](crate::Asker).
+    pub asker: Vec<String>,
+    /// How long an answer to an `ask` rule is awaited. Default 60 s; none in time is a block.
+    pub ask_timeout: Duration,
+    /// Credentials that guests have placeholders of.
+    pub credentials: Vec<CredentialConfig>,
     /// Where records go.
     pub telemetry: TelemetryConfig,
     /// What one peer can take of us.
@@ -36,6 +47,9 @@ impl Config {
             ca_dir: ca_dir.into(),
             upstream: UpstreamConfig::default(),
             policy_file: None,
+            asker: Vec::new(),
+            ask_timeout: Duration::from_mins(1),
+            credentials: Vec::new(),
             telemetry: TelemetryConfig::default(),
             limits: Limits::default(),
         }
@@ -81,6 +95,33 @@ pub struct Pin {
     pub address: SocketAddr,
 }
 
+/// A credential that the guest has a placeholder of. The value is put on allowed requests to its
+/// host and on no others; see [`credential`](crate::credential) for the places it may stand in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialConfig {
+    /// The host it belongs to.
+    pub host: Host,
+    /// The only port of that host; every one, if left out.
+    pub port: Option<u16>,
+    /// The only header it may stand in, beside the query and the subprotocols; any, if left out.
+    pub header: Option<HeaderName>,
+    /// What the guest sends, with or without `prefix`. It is no secret.
+    pub placeholder: String,
+    /// What goes before the value where it is a whole header value, such as `Bearer `.
+    pub prefix: String,
+    /// Where the value is.
+    pub value: Value,
+}
+
+/// Where a credential's value is read from, once, when the proxy starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A variable of the proxy's environment.
+    Variable(String),
+    /// A file; the ends of its last line are no part of it.
+    File(PathBuf),
+}
+
 /// Where records go.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -91,11 +132,14 @@ pub struct TelemetryConfig {
     pub jsonl: Option<JsonlTarget>,
     /// What happens to traffic whose records cannot be taken. Default closed: it stops.
     pub mode: Mode,
+    /// Whether the content of model calls and tool uses is recorded, redacted. Default false: it
+    /// holds what people and their files say.
+    pub capture_bodies: bool,
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { ledger: None, jsonl: None, mode: Mode::Closed }
+        Self { ledger: None, jsonl: None, mode: Mode::Closed, capture_bodies: false }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Asks policy. Only an allow makes a [`Permit`], and only a permit is dialled.
 
 use crate::{
+    ask::Approval,
     authority::Authority,
     request::{Intent, Kind, Scheme, readings},
 };
-use capsem_policy::{Action, Facts, On, Policy, Verdict};
-use capsem_telemetry::Attribution;
+use capsem_policy::{Action, Counters, Decide, Facts, Message, MessageRules, On, Verdict};
+use capsem_telemetry::{Api, Attribution};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -17,6 +18,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    fn of(intent: &Intent) -> Self {
+        Self { authority: intent.authority.clone(), scheme: intent.scheme }
+    }
+
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
@@ -33,6 +38,26 @@ pub(crate) struct Decision {
     pub(crate) rule: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) outcome: Result<Permit, StatusCode>,
+}
+
+impl Decision {
+    /// Whoever was asked has answered.
+    pub(crate) fn answered(&mut self, intent: &Intent, approval: Result<Approval, &'static str>) {
+        match approval.map(|_proof| Permit::of(intent)) {
+            Ok(permit) => self.outcome = Ok(permit),
+            Err(why) => self.reason = Some(why.to_owned()),
+        }
+    }
+}
+
+/// What policy said of a message, in the record's words.
+#[derive(Clone, Debug)]
+pub(crate) struct Ruling {
+    pub(crate) action: Action,
+    pub(crate) rule: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// Of the answer, where there can be one.
+    pub(crate) status: StatusCode,
 }
 
 /// Which authorities may be dialled at all, whatever the rules say.
@@ -53,7 +78,7 @@ impl Reach {
 
 /// Judges an intent. Pure: nothing is resolved, dialled or written.
 pub(crate) fn decide(
-    policy: &Policy,
+    policy: &dyn Decide,
     reach: &Reach,
     intent: &Intent,
     attribution: &Attribution,
@@ -67,47 +92,91 @@ pub(crate) fn decide(
             outcome: Err(StatusCode::FORBIDDEN),
         };
     }
-    let as_written = verdict(policy, intent, attribution, &intent.path);
-    let verdict = readings(&intent.path)
-        .skip(1)
-        .map(|path| verdict(policy, intent, attribution, &path))
-        .fold(as_written, Verdict::stricter);
-    let outcome = match verdict.action {
-        Action::Allow => Ok(Permit { authority: intent.authority.clone(), scheme: intent.scheme }),
-        Action::Ask | Action::Block => {
-            Err(StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN))
-        }
+    let verdict = over_readings(intent, attribution, |facts| policy.judge(&facts));
+    let ruling = Ruling::of(verdict);
+    let outcome = match ruling.action {
+        Action::Allow => Ok(Permit::of(intent)),
+        Action::Ask | Action::Block => Err(ruling.status),
     };
-    let rule = verdict.rule.map(Cow::into_owned);
-    let reason = match (verdict.action, verdict.reason) {
-        (_, Some(reason)) => Some(reason.into_owned()),
-        (Action::Allow, None) => None,
-        (Action::Ask, None) => Some("this needs approval, and there is nobody to ask".to_owned()),
-        (Action::Block, None) => Some(match &rule {
-            Some(rule) => format!("blocked by rule `{rule}`"),
-            None => "no rule allows this".to_owned(),
-        }),
-    };
-    Decision { action: verdict.action, rule, reason, outcome }
+    let Ruling { action, rule, reason, .. } = ruling;
+    Decision { action, rule, reason, outcome }
 }
 
-fn verdict<'p>(
-    policy: &'p Policy,
+/// Judges a message of an exchange that was allowed.
+pub(crate) fn judge_message(
+    policy: &dyn Decide,
     intent: &Intent,
     attribution: &Attribution,
-    path: &str,
+    counters: Counters,
+    message: Message<'_>,
+) -> Ruling {
+    let judge = |facts: Facts<'_>| policy.judge(&facts.counters(counters).message(message));
+    Ruling::of(over_readings(intent, attribution, judge))
+}
+
+/// Which messages of an exchange are to be held: those that any reading of its path speaks of.
+pub(crate) fn message_rules(
+    policy: &dyn Decide,
+    intent: &Intent,
+    attribution: &Attribution,
+) -> MessageRules {
+    let mut all = MessageRules::default();
+    let (host, headers) = (intent.authority.host.to_string(), intent.header_facts());
+    for path in readings(&intent.path) {
+        let facts = facts(intent, attribution, &host, &path).headers(&headers);
+        all = all.and(policy.message_rules_for(&facts));
+    }
+    all
+}
+
+impl Ruling {
+    fn of(verdict: Verdict<'_>) -> Self {
+        let rule = verdict.rule.map(Cow::into_owned);
+        let reason = match (verdict.action, verdict.reason) {
+            (_, Some(reason)) => Some(reason.into_owned()),
+            (Action::Allow, None) => None,
+            (Action::Ask, None) => {
+                Some("this needs approval, and there is nobody to ask".to_owned())
+            }
+            (Action::Block, None) => Some(match &rule {
+                Some(rule) => format!("blocked by rule `{rule}`"),
+                None => "no rule allows this".to_owned(),
+            }),
+        };
+        let status = StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN);
+        Self { action: verdict.action, rule, reason, status }
+    }
+}
+
+/// The strictest of the verdicts on the ways to read an intent's path.
+fn over_readings<'p>(
+    intent: &Intent,
+    attribution: &Attribution,
+    judge: impl Fn(Facts<'_>) -> Verdict<'p>,
 ) -> Verdict<'p> {
+    let (host, headers) = (intent.authority.host.to_string(), intent.header_facts());
+    let verdict = |path: &str| judge(facts(intent, attribution, &host, path).headers(&headers));
+    let as_written = verdict(&intent.path);
+    readings(&intent.path).skip(1).map(|path| verdict(&path)).fold(as_written, Verdict::stricter)
+}
+
+fn facts<'a>(
+    intent: &'a Intent,
+    attribution: &'a Attribution,
+    host: &'a str,
+    path: &'a str,
+) -> Facts<'a> {
     let on = match intent.kind {
         Kind::WebSocket(_) => On::Upgrade,
         Kind::Http | Kind::Connect => On::Http,
     };
-    let host = intent.authority.host.to_string();
-    let facts = Facts::new(on, &host, intent.authority.port)
+    Facts::new(on, host, intent.authority.port)
         .scheme(intent.scheme.name(&intent.kind))
         .method(intent.method.as_str())
         .path(path)
-        .provider(attribution.provider.as_str());
-    capsem_policy::decide(policy, &facts)
+        .query(intent.query.as_deref())
+        .provider(attribution.provider.as_str())
+        .protocol(attribution.api.map(Api::as_str))
 }
 
 #[cfg(test)]

@@ -3,23 +3,27 @@
 
 use crate::{
     answer::{self, Refusal},
+    ask::Question,
     connection,
-    decide::{Decision, Permit, decide},
+    credential::{Link, Masks, Target, Unresolved, substitute},
+    decide::{Decision, Permit, decide, message_rules},
     guard::{Busy, Watch},
     http::{
         Exchanged, Lane,
         forward::{self, forward},
-        headers,
+        headers, hold,
     },
+    judge::Standing,
     proxy::Context,
     record::{End, ExchangeLog, Glimpse, Undecided, Visit, closed},
-    request::{Intent, Kind, Route},
+    request::{Intent, Kind, Route, Scheme, readings},
+    rules::Followed,
     tap::Tap,
-    ws::{self, Body, BoxIo, Connected, Upgrade, UpgradeError},
+    ws::{self, Body, BoxIo, Connected, Takeover, Upgrade, UpgradeError},
 };
 use capsem_policy::Action;
 use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
-use capsem_ws_codec::handshake::Offer;
+use capsem_ws_codec::handshake;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
@@ -58,7 +62,7 @@ pub(crate) async fn handle(
         return refuse(log, Glimpse::default(), &refusal).await;
     }
     let on_upgrade = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let intent = match Intent::read(&client.route, &parts) {
         Ok(intent) => intent,
         Err(refusal) => return refuse(log, glimpse(&parts), &refusal).await,
@@ -67,25 +71,95 @@ pub(crate) async fn handle(
         return open_tunnel(client, &intent, on_upgrade);
     }
     let host = intent.authority.host.to_string();
-    let attribution = attribute(&host, &intent.path);
-    let decision = decide(&client.cx.policy, &client.cx.reach, &intent, &attribution);
-    let log = match log.decided(&intent, &attribution, &decision).await {
+    let query = intent.query.as_deref().unwrap_or_default();
+    let attribution = attribution(&host, &intent.path).with_query(query);
+    let mut policy = client.cx.policy.follow();
+    let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
+    let approved = ask(client, &log, &intent, &attribution, &mut decision).await;
+    let equipped = equip(client, &mut parts, &intent, &mut decision);
+    let reference = equipped.as_ref().ok().and_then(reference);
+    let log = match log.decided(&intent, &attribution, &decision, reference).await {
         Ok(log) => log,
         Err(error) => return unrecorded(&error),
     };
+    let given = match equipped {
+        Ok(given) => given,
+        Err(error) => return unequipped(log, error),
+    };
     match decision {
-        Decision { outcome: Ok(permit), .. } => match intent.kind {
-            Kind::WebSocket(offer) => {
-                let asked = Asked { offer: &offer, parts, on_upgrade };
-                websocket(client, permit, asked, log, attribution, busy).await
+        Decision { outcome: Ok(permit), .. } => {
+            let standing = Standing { intent, attribution, approved };
+            let asked = Asked { standing, policy, parts, given };
+            if matches!(asked.standing.intent.kind, Kind::WebSocket(_)) {
+                websocket(client, permit, asked, on_upgrade, log, busy).await
+            } else {
+                http(client, permit, asked, body, log, busy).await
             }
-            Kind::Http | Kind::Connect => {
-                let request = Request::from_parts(parts, body);
-                http(client, permit, request, log, attribution, busy).await
-            }
-        },
+        }
         Decision { outcome: Err(status), .. } => deny(log, &intent, status, &decision),
     }
+}
+
+/// Whose API a request is for, by the first reading of its path that is one: a server that decodes
+/// its paths serves them all.
+fn attribution(host: &str, path: &str) -> Attribution {
+    let mut read = readings(path).map(|path| attribute(host, &path));
+    read.find(|it| it.api.is_some()).unwrap_or_else(|| attribute(host, path))
+}
+
+/// Asks where the rules say so. The rule it was approved under, if it was.
+async fn ask(
+    client: &Client,
+    log: &Undecided,
+    intent: &Intent,
+    attribution: &Attribution,
+    decision: &mut Decision,
+) -> Option<String> {
+    if decision.action != Action::Ask {
+        return None;
+    }
+    let (visit, exchange) = (&client.visit, log.id());
+    let words = (&decision.rule, &decision.reason);
+    let provider = attribution.provider.as_str();
+    let question = Question::new((visit.id(), exchange), intent, provider, words, None);
+    let answer = client.cx.desk.ask(Arc::clone(visit), exchange, question).await;
+    let approved = answer.is_ok();
+    decision.answered(intent, answer);
+    decision.rule.clone().filter(|_| approved)
+}
+
+/// Gives an allowed request its credentials. One that cannot have them loses its permit.
+fn equip(
+    client: &Client,
+    parts: &mut Parts,
+    intent: &Intent,
+    decision: &mut Decision,
+) -> Result<Masks, Unresolved> {
+    let cx = &client.cx;
+    if decision.outcome.is_err() || cx.credentials.is_empty() {
+        return Ok(Masks::default());
+    }
+    let link = match intent.scheme {
+        Scheme::Https => Link::Tls,
+        Scheme::Http if cx.reach.pinned.contains(&intent.authority) => Link::Pinned,
+        Scheme::Http => Link::Clear,
+    };
+    let host = intent.authority.host.to_string();
+    let target = Target { host: &host, port: intent.authority.port, link };
+    let given = substitute(parts, target, &cx.credentials);
+    match &given {
+        Ok(given) => client.visit.hide(given),
+        Err(error) => {
+            decision.outcome = Err(StatusCode::BAD_GATEWAY);
+            decision.reason = Some(error.to_string());
+        }
+    }
+    given
+}
+
+/// The references of a request's credentials, as its record has them.
+fn reference(given: &Masks) -> Option<String> {
+    (!given.is_empty()).then(|| given.references().join(", "))
 }
 
 /// A CONNECT opens no connection: it names where the true requests, each judged, will go.
@@ -102,37 +176,54 @@ fn open_tunnel(client: &Arc<Client>, intent: &Intent, on_upgrade: OnUpgrade) -> 
     Response::new(answer::empty())
 }
 
+/// A request as the client asked for it, and what it was allowed for.
+struct Asked {
+    standing: Standing,
+    policy: Followed,
+    parts: Parts,
+    given: Masks,
+}
+
 async fn http(
     client: &Arc<Client>,
     permit: Permit,
-    request: Request<Incoming>,
+    asked: Asked,
+    body: Incoming,
     log: ExchangeLog,
-    attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
-    let exchanged = Exchanged::new(log, attribution, &client.cx, &request, busy);
+    let Asked { standing, mut policy, parts, given } = asked;
+    let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
+    let policy = policy.current();
+    let arrived = hold::judged(client, &standing, &*policy, &parts, body, &exchanged).await;
+    let request = match arrived {
+        Ok(arrived) => Request::from_parts(parts, arrived),
+        Err(response) => return *response,
+    };
     match forward(client, &permit, request, &exchanged).await {
-        Ok((response, address)) => exchanged.relay(response, Some(address)),
+        Ok((mut response, address)) => {
+            hide(client, &given, &mut response);
+            exchanged.relay(response, Some(address))
+        }
         Err(error) => exchanged.fail(&error),
     }
 }
 
-/// An upgrade as the client asked for it.
-struct Asked<'a> {
-    offer: &'a Offer,
-    parts: Parts,
-    on_upgrade: OnUpgrade,
+/// Takes credentials out of a response head that repeats them, before anybody sees it.
+fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
+    given.hide(response.headers_mut());
+    client.cx.masks.hide(response.headers_mut());
 }
 
 async fn websocket(
     client: &Arc<Client>,
     permit: Permit,
-    asked: Asked<'_>,
+    asked: Asked,
+    on_upgrade: OnUpgrade,
     log: ExchangeLog,
-    attribution: Attribution,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { offer, parts, on_upgrade } = asked;
+    let Asked { standing, mut policy, parts, given } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -140,16 +231,28 @@ async fn websocket(
             return fail(log, error.status(), error.class(), &error.to_string());
         }
     };
+    // Read anew: the answer is held against what is sent, credentials among the subprotocols too.
+    let Ok(Some(offer)) = handshake::read_request(&parts) else {
+        return unequipped(log, Unresolved::Unusable);
+    };
     let request = headers::upgrade_request(parts);
-    match ws::upgrade(offer, request, Connected(dialed.io), &cx.ws).await {
-        Ok(Upgrade::Switched(response, tunnel)) => {
+    let mut config = cx.ws.clone();
+    let rules = message_rules(&*policy.current(), &standing.intent, &standing.attribution);
+    if !rules.is_empty() {
+        // So that a message can be left out and the next one still be read.
+        config.takeover = Takeover::Off;
+    }
+    match ws::upgrade(&offer, request, Connected(dialed.io), &config).await {
+        Ok(Upgrade::Switched(mut response, tunnel)) => {
+            hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
-            let tap = Tap::new(log, attribution, cx);
+            let tap = Tap::new(log, standing, policy, cx);
             cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }
-        Ok(Upgrade::Refused(response)) => {
+        Ok(Upgrade::Refused(mut response)) => {
+            hide(client, &given, &mut response);
             let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }
@@ -199,6 +302,16 @@ fn deny(
     };
     conclude(log, &response, CloseKind::Policy, Side::Proxy, reason);
     response
+}
+
+/// Answers what is allowed and cannot have its credential.
+fn unequipped(log: ExchangeLog, error: Unresolved) -> Response<Body> {
+    let (class, reason) = (FaultClass::Credential, error.to_string());
+    log.fault(Side::Proxy, class, &reason);
+    let (status, word) = (StatusCode::BAD_GATEWAY, "credential_unavailable");
+    let response = answer::error(status, word, Some(class.as_str()), &reason);
+    conclude(log, &response, CloseKind::Error, Side::Proxy, &reason);
+    answer::closing(response)
 }
 
 /// Answers for an upstream that cannot.

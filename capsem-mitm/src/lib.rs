@@ -16,12 +16,15 @@
 //! The crate knows sockets and order. It refuses to know rule syntax (`capsem-policy`) and the JSON
 //! of a provider (`capsem-telemetry`).
 
+pub mod credential;
 pub mod ws;
 
 #[cfg(feature = "proxy")]
 mod accept;
 #[cfg(feature = "proxy")]
 mod answer;
+#[cfg(feature = "proxy")]
+mod ask;
 #[cfg(feature = "proxy")]
 mod authority;
 #[cfg(feature = "proxy")]
@@ -39,11 +42,15 @@ mod guard;
 #[cfg(feature = "proxy")]
 mod http;
 #[cfg(feature = "proxy")]
+mod judge;
+#[cfg(feature = "proxy")]
 mod proxy;
 #[cfg(feature = "proxy")]
 mod record;
 #[cfg(feature = "proxy")]
 mod request;
+#[cfg(feature = "proxy")]
+mod rules;
 #[cfg(feature = "proxy")]
 mod tap;
 #[cfg(feature = "proxy")]
@@ -57,7 +64,9 @@ pub mod cli;
 
 #[cfg(feature = "proxy")]
 pub use self::{
+    ask::{Asker, Asking, MessageFacts, Question},
     authority::{Authority, Host, HostError},
-    proxy::{Addresses, Proxy, ProxyError},
+    proxy::{Addresses, Proxy, ProxyError, Services},
+    rules::LivePolicy,
     upstream::{Resolve, Resolving, SystemResolver},
 };

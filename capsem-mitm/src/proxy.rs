@@ -2,30 +2,48 @@
 
 use crate::{
     accept::accept,
+    ask::{Asker, Desk},
     config::{Config, Limits},
     connection::Door,
+    credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
+    rules::LivePolicy,
     tls::{ca, leaf::Leaves},
     upstream::{self, Resolve, SystemResolver, Upstream},
-    ws::{self, Drain},
+    ws::{self, Drain, Takeover},
 };
-use capsem_policy::Policy;
-use capsem_telemetry::Ledger;
+use capsem_policy::Decide;
+use capsem_telemetry::{
+    Attribution, Id, Ledger,
+    evidence::{Settings, ToolMemory},
+};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// Bytes recorded of a call's request, and as many of its response, where content is recorded: as
+/// much as Capsem keeps of a text.
+const CONTENT: usize = 256 * 1024;
+
 /// What every connection shares.
 pub(crate) struct Context {
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: LivePolicy,
     pub(crate) reach: Reach,
     pub(crate) upstream: Upstream,
+    pub(crate) credentials: Table,
+    /// The values of the configuration's credentials.
+    pub(crate) masks: Arc<Masks>,
+    pub(crate) desk: Desk,
     pub(crate) leaves: Leaves,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
     pub(crate) ws: ws::Config,
+    /// Tool calls known on any connection.
+    tools: ToolMemory,
+    /// Bytes of each call's content that are recorded.
+    content: usize,
     tasks: TaskTracker,
     /// Drops every task where it stands.
     cut: CancellationToken,
@@ -42,6 +60,15 @@ impl Context {
                 () = cut.cancelled() => {}
             }
         });
+    }
+
+    /// How the model calls of an exchange are read.
+    pub(crate) fn evidence(&self, exchange: Id, attribution: Attribution) -> Settings {
+        Settings {
+            tools: self.tools.clone(),
+            content: self.content,
+            ..Settings::new(exchange, attribution, self.ws.limits.capture)
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -93,6 +120,31 @@ pub enum ProxyError {
     /// A root certificate cannot be used.
     #[error("a certificate of upstream.extra_roots cannot be a root: {0}")]
     Tls(#[from] rustls::Error),
+    /// The value of a credential could not be read.
+    #[error("the credential of {host}: {error}")]
+    Credential {
+        /// The host it belongs to.
+        host: String,
+        /// Why.
+        error: TableError,
+    },
+}
+
+/// What a host of the proxy provides itself.
+#[non_exhaustive]
+pub struct Services {
+    /// Looks names up. Default: the operating system's resolver.
+    pub resolver: Box<dyn Resolve>,
+    /// Asked for what is no placeholder of the configuration. Default: nobody.
+    pub credentials: Option<Box<dyn CredentialSource>>,
+    /// Asked where a rule says `ask`. Default: nobody, which makes it a block.
+    pub asker: Option<Box<dyn Asker>>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self { resolver: Box::new(SystemResolver), credentials: None, asker: None }
+    }
 }
 
 impl Proxy {
@@ -103,24 +155,24 @@ impl Proxy {
     /// See [`ProxyError`]; nothing is left bound then.
     pub async fn bind(
         config: Config,
-        policy: Policy,
+        policy: impl Decide + 'static,
         ca: ca::Authority,
         ledger: Ledger,
     ) -> Result<Self, ProxyError> {
-        Self::bind_with_resolver(config, policy, ca, ledger, SystemResolver).await
+        Self::bind_with(config, policy, ca, ledger, Services::default()).await
     }
 
-    /// The same with a resolver of the host's own.
+    /// The same with services of the host's own.
     ///
     /// # Errors
     ///
     /// See [`ProxyError`].
-    pub async fn bind_with_resolver(
+    pub async fn bind_with(
         config: Config,
-        policy: Policy,
+        policy: impl Decide + 'static,
         ca: ca::Authority,
         ledger: Ledger,
-        resolver: impl Resolve,
+        services: Services,
     ) -> Result<Self, ProxyError> {
         let limits = config.limits;
         let pins: HashMap<_, _> = config
@@ -133,21 +185,28 @@ impl Proxy {
             upstream::connector(extra_roots(&config.upstream.extra_roots)?, ca.certificate_der())?;
         let reach =
             Reach { ports: config.upstream.connect_ports, pinned: pins.keys().cloned().collect() };
+        let credentials = Table::read(config.credentials, services.credentials)
+            .map_err(|(host, error)| ProxyError::Credential { host, error })?;
         let (doors, addresses) = open(config.listen.proxy, config.listen.transparent).await?;
         let cx = Context {
-            policy: Arc::new(policy),
+            policy: LivePolicy::new(policy),
             reach,
             upstream: Upstream {
-                resolver: Box::new(resolver),
+                resolver: services.resolver,
                 pins,
                 tls,
                 connect_timeout: limits.connect_timeout,
                 tls_timeout: limits.tls_timeout,
             },
+            masks: Arc::new(credentials.masks()),
+            credentials,
+            desk: Desk { asker: services.asker, patience: config.ask_timeout },
             leaves: Leaves::new(ca),
             ledger,
             ws: tunnels(&limits),
             limits,
+            tools: ToolMemory::default(),
+            content: if config.telemetry.capture_bodies { CONTENT } else { 0 },
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         };
@@ -157,6 +216,11 @@ impl Proxy {
     /// Where the listeners are: the ports, where port 0 was asked for.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// The policy in force, for whoever may replace it.
+    pub fn policy(&self) -> LivePolicy {
+        self.cx.policy.clone()
     }
 
     /// Serves until `drain` resolves, then closes the listeners and lets what is under way finish.
@@ -226,6 +290,7 @@ fn tunnels(limits: &Limits) -> ws::Config {
         close_timeout: limits.close_timeout,
         // What is left of the drain is for the close.
         drain_timeout: limits.drain_timeout.saturating_sub(limits.close_timeout),
+        takeover: Takeover::Agreed,
         drain: Drain::default(),
     }
 }

@@ -5,21 +5,23 @@
 
 use crate::{
     connection::Door,
-    decide::Decision,
+    credential::Masks,
+    decide::{Decision, Ruling},
+    proxy::Context,
     request::{Intent, Kind},
     ws::Drain,
 };
 use capsem_policy::Action;
 use capsem_telemetry::{
-    self as telemetry, Attribution, Close, CloseKind, Closed, Decided, Ended, Evidence, Fault,
-    FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Responded, Side, Transport,
-    redact,
+    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Direction, Ended,
+    Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Refused,
+    Responded, Side, ToolUse, Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -36,14 +38,17 @@ pub(crate) struct Visit {
     began: Instant,
     exchanges: AtomicU64,
     drain: Drain,
+    /// The values of the configuration's credentials, which no record may hold.
+    masks: Arc<Masks>,
+    /// Others that exchanges of this connection were given.
+    given: Mutex<Masks>,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Visit {
     /// Records `opened`.
     pub(crate) fn open(
-        ledger: Ledger,
-        drain: Drain,
+        cx: &Context,
         door: Door,
         peer: Option<SocketAddr>,
         slot: OwnedSemaphorePermit,
@@ -54,12 +59,73 @@ impl Visit {
             Door::Transparent => Listener::Transparent,
         };
         let peer = peer.map(|peer| peer.to_string());
-        let recorded = ledger.is_ready();
-        if recorded {
-            ledger.record(Record::Opened(Opened { conn: id, listener, peer }));
+        let visit = Self {
+            id,
+            ledger: cx.ledger.clone(),
+            recorded: cx.ledger.is_ready(),
+            began: Instant::now(),
+            exchanges: AtomicU64::new(0),
+            drain: cx.ws.drain.clone(),
+            masks: Arc::clone(&cx.masks),
+            given: Mutex::default(),
+            _slot: slot,
+        };
+        if visit.recorded {
+            visit.record(Record::Opened(Opened { conn: id, listener, peer }));
         }
-        let (began, exchanges) = (Instant::now(), AtomicU64::new(0));
-        Arc::new(Self { id, ledger, recorded, began, exchanges, drain, _slot: slot })
+        Arc::new(visit)
+    }
+
+    /// No record from here on holds one of these values either.
+    pub(crate) fn hide(&self, masks: &Masks) {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).extend(masks);
+    }
+
+    fn record(&self, record: Record) {
+        self.ledger.record(self.clean(record));
+    }
+
+    /// The record without the values of credentials, whoever put them into its words.
+    fn clean(&self, record: Record) -> Record {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.masks.is_empty() && given.is_empty() {
+            return record;
+        }
+        record.edit_texts(|text| match self.masks.text(text) {
+            Some(hidden) => Some(given.text(&hidden).unwrap_or(hidden)),
+            None => given.text(text),
+        })
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Records a message that was not let through.
+    pub(crate) fn refused(
+        &self,
+        exchange: Id,
+        direction: Direction,
+        ruling: &Ruling,
+        model: Option<String>,
+        bytes: u64,
+    ) {
+        self.record(Record::Refused(Box::new(Refused {
+            exchange,
+            direction,
+            action: action(ruling.action),
+            rule: ruling.rule.clone(),
+            reason: ruling.reason.clone(),
+            model,
+            bytes,
+        })));
+    }
+
+    /// Records a question and its answer.
+    pub(crate) fn asked(&self, asked: Asked) {
+        if self.recorded {
+            self.record(Record::Asked(Box::new(asked)));
+        }
     }
 
     /// Records a fault that belongs to no exchange.
@@ -72,7 +138,7 @@ impl Visit {
             return;
         }
         let (conn, detail) = (Some(self.id), Some(detail.to_owned()));
-        self.ledger.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
+        self.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
     }
 }
 
@@ -81,7 +147,7 @@ impl Drop for Visit {
         if !self.recorded {
             return;
         }
-        self.ledger.record(Record::Closed(Closed {
+        self.record(Record::Closed(Closed {
             conn: self.id,
             exchanges: self.exchanges.load(Ordering::Relaxed),
             duration_ms: millis(self.began.elapsed()),
@@ -100,6 +166,10 @@ impl Undecided {
         Self { visit: Arc::clone(visit), id: Id::fresh() }
     }
 
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
     /// Records the verdict on an intent. It is with the sinks when this returns.
     ///
     /// # Errors
@@ -110,6 +180,7 @@ impl Undecided {
         intent: &Intent,
         attribution: &Attribution,
         decision: &Decision,
+        credential_ref: Option<String>,
     ) -> Result<ExchangeLog, telemetry::Error> {
         let transport = match intent.kind {
             Kind::WebSocket(_) => Transport::Websocket,
@@ -132,19 +203,17 @@ impl Undecided {
             provider: attribution.provider,
             protocol: attribution.protocol,
             api: attribution.api,
-            decision: match decision.outcome {
-                Ok(_) => telemetry::Decision::Allowed,
-                Err(_) => telemetry::Decision::Denied,
+            decision: match (&decision.outcome, decision.action) {
+                (Ok(_), _) => telemetry::Decision::Allowed,
+                // The rules would let it through; something else will not.
+                (Err(_), Action::Allow) => telemetry::Decision::Error,
+                (Err(_), Action::Ask | Action::Block) => telemetry::Decision::Denied,
             },
-            action: Some(match decision.action {
-                Action::Allow => telemetry::Action::Allow,
-                Action::Ask => telemetry::Action::Ask,
-                Action::Block => telemetry::Action::Block,
-            }),
+            action: Some(action(decision.action)),
             rule: decision.rule.clone(),
             reason: decision.reason.clone(),
             process: None,
-            credential_ref: None,
+            credential_ref,
             subprotocols,
         };
         self.commit(decided).await
@@ -195,8 +264,9 @@ impl Undecided {
         }
         visit.exchanges.fetch_add(1, Ordering::Relaxed);
         // From here the record may be in the queue, and `ended` is owed with it.
+        let record = visit.clean(Record::Decided(Box::new(decided)));
         let log = ExchangeLog { visit, id, began: Instant::now(), model_calls: 0, owed: true };
-        match log.visit.ledger.commit(Record::Decided(Box::new(decided))).await {
+        match log.visit.ledger.commit(record).await {
             Ok(()) => Ok(log),
             Err(error) => {
                 log.forget_unless_queued(&error);
@@ -241,6 +311,21 @@ impl ExchangeLog {
         &self.visit.ledger
     }
 
+    pub(crate) fn visit(&self) -> Arc<Visit> {
+        Arc::clone(&self.visit)
+    }
+
+    /// Records a message that was not let through.
+    pub(crate) fn refused(
+        &self,
+        direction: Direction,
+        ruling: &Ruling,
+        model: Option<String>,
+        bytes: u64,
+    ) {
+        self.visit.refused(self.id, direction, ruling, model, bytes);
+    }
+
     /// Time since the verdict.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
@@ -264,7 +349,7 @@ impl ExchangeLog {
         };
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let subprotocol = text(header::SEC_WEBSOCKET_PROTOCOL).filter(|_| switched);
-        self.visit.ledger.record(Record::Responded(Responded {
+        self.visit.record(Record::Responded(Responded {
             exchange: self.id,
             status: response.status().as_u16(),
             by,
@@ -278,7 +363,14 @@ impl ExchangeLog {
     pub(crate) fn model_calls(&mut self, calls: impl IntoIterator<Item = ModelCall>) {
         for call in calls {
             self.model_calls += 1;
-            self.visit.ledger.record(Record::ModelCall(Box::new(call)));
+            self.visit.record(Record::ModelCall(Box::new(call)));
+        }
+    }
+
+    /// Records tool uses that ended.
+    pub(crate) fn tool_uses(&self, uses: impl IntoIterator<Item = ToolUse>) {
+        for tool in uses {
+            self.visit.record(Record::ToolUse(Box::new(tool)));
         }
     }
 
@@ -298,7 +390,7 @@ impl ExchangeLog {
 
     fn pay(&mut self, end: End) {
         self.owed = false;
-        self.visit.ledger.record(Record::Ended(Box::new(Ended {
+        self.visit.record(Record::Ended(Box::new(Ended {
             exchange: self.id,
             close: end.close,
             to_upstream: end.to_upstream,
@@ -331,6 +423,14 @@ impl Drop for ExchangeLog {
                 evidence: None,
             });
         }
+    }
+}
+
+fn action(action: Action) -> telemetry::Action {
+    match action {
+        Action::Allow => telemetry::Action::Allow,
+        Action::Ask => telemetry::Action::Ask,
+        Action::Block => telemetry::Action::Block,
     }
 }
 

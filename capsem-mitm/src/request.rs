@@ -55,6 +55,8 @@ pub(crate) struct Intent {
     /// The path as sent, `/` at least; for CONNECT empty.
     pub(crate) path: String,
     pub(crate) query: Option<String>,
+    /// The header fields that rules can read, in the order of that list.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 /// The three things a request can ask for.
@@ -85,6 +87,7 @@ impl Intent {
             method: parts.method.clone(),
             path: path.to_owned(),
             query: parts.uri.query().map(str::to_owned),
+            headers: readable(&parts.headers),
         })
     }
 
@@ -109,8 +112,24 @@ impl Intent {
             method: Method::CONNECT,
             path: String::new(),
             query: None,
+            headers: readable(&parts.headers),
         })
     }
+
+    /// The header fields that rules can read, as policy takes them.
+    pub(crate) fn header_facts(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, line)| (*name, line.as_str())).collect()
+    }
+}
+
+/// The lines of header fields that rules can read. A line outside UTF-8 stands there as one that no
+/// client means.
+fn readable(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let lines = |name: &'static str| {
+        let lines = headers.get_all(name).iter();
+        lines.map(move |line| (name, String::from_utf8_lossy(line.as_bytes()).into_owned()))
+    };
+    capsem_policy::HEADERS.into_iter().flat_map(lines).collect()
 }
 
 /// The one authority a request is for.

@@ -1,47 +1,233 @@
 //! What a tunnel tells the ledger: its messages as evidence, its end as `ended`.
 
 use crate::{
+    decide::Ruling,
+    judge::{Judge, Standing},
     proxy::Context,
     record::{End, ExchangeLog, closed},
-    ws::{self, Ended, Pause, Session},
+    rules::Followed,
+    ws::{self, Ended, Gate, Pause, Refusal, Revoked, Session},
 };
+use capsem_policy::{self as policy, Action, Uninspectable};
 use capsem_telemetry::{
-    Attribution, CallStatus, CloseKind, FaultClass, Flow, Ledger, Side,
-    evidence::{Seen, Settings, WsEvidence},
+    Api, CallError, CallStatus, CloseKind, Direction, FaultClass, Flow, Ledger, ModelCall, Side,
+    evidence::{self, MessageFacts, Seen, WsEvidence},
     redact,
 };
 use capsem_ws_codec::{Counters, Message, Opcode, Role};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The [`Session`] of the proxy's own tunnels.
 pub(crate) struct Tap {
     ledger: Ledger,
     /// Both are there until the tunnel ends.
     open: Option<(ExchangeLog, WsEvidence)>,
+    revoked: Option<Revoked>,
+    judge: Judge,
+    /// The API the socket shows to speak, where its path says nothing.
+    api: Option<Api>,
+    counters: policy::Counters,
+    /// The response that runs in each lane, while messages of the server are held.
+    running: HashMap<Option<String>, String>,
+    /// Lanes whose response was refused in the middle, until it ends.
+    muted: HashMap<Option<String>, Refusal>,
 }
 
+/// Lanes that are followed. A service has a few dozen per socket; the responses of the lanes beyond
+/// are refused message by message.
+const LANES: usize = 256;
+
 impl Tap {
-    pub(crate) fn new(log: ExchangeLog, attribution: Attribution, cx: &Context) -> Self {
-        let capture = cx.ws.limits.capture;
-        let settings = Settings { exchange: log.id(), attribution, capture };
+    pub(crate) fn new(
+        log: ExchangeLog,
+        standing: Standing,
+        followed: Followed,
+        cx: &Arc<Context>,
+    ) -> Self {
+        let settings = cx.evidence(log.id(), standing.attribution.clone());
         let ledger = log.ledger().clone();
-        Self { ledger, open: Some((log, WsEvidence::new(settings))) }
+        let api = standing.attribution.api;
+        let judge = Judge::new(Arc::clone(cx), standing, followed.clone());
+        Self {
+            ledger,
+            open: Some((log, WsEvidence::new(settings))),
+            revoked: Some(judge.revoked(followed)),
+            judge,
+            api,
+            counters: policy::Counters::default(),
+            running: HashMap::new(),
+            muted: HashMap::new(),
+        }
+    }
+
+    /// What becomes of a message that a rule refuses: the client is told in its protocol, or the
+    /// socket closed.
+    fn refusal(&self, facts: &MessageFacts, refusal: Refusal) -> Gate {
+        match evidence::refusal(self.api, facts, &refusal.reason, now()) {
+            Some(answer) => Gate::Refuse { refusal, answer },
+            None => Gate::Close(refusal),
+        }
+    }
+
+    fn refuse(&mut self, from: Role, facts: &MessageFacts, ruling: &Ruling, bytes: u64) -> Gate {
+        if let Some((log, _)) = &self.open {
+            log.refused(direction(from), ruling, facts.model.clone(), bytes);
+        }
+        let refusal = refusal_of(ruling);
+        if from == Role::Server
+            && facts.kind.as_deref().is_some_and(|kind| kind.starts_with("response."))
+            && self.muted.len() < LANES
+        {
+            self.muted.insert(facts.stream_id.clone(), refusal.clone());
+        }
+        self.refusal(facts, refusal)
+    }
+
+    /// What is said of a message that the rules let somebody else decide on.
+    fn ask(&mut self, from: Role, size: u64, facts: MessageFacts, ruling: Ruling) -> Gate {
+        let Some((log, _)) = &self.open else { return Gate::Close(refusal_of(&ruling)) };
+        let (visit, exchange) = (log.visit(), log.id());
+        let question = self.judge.question((visit.id(), exchange), &ruling, from, size, &facts);
+        let (cx, api) = (Arc::clone(&self.judge.cx), self.api);
+        Gate::Wait(Box::pin(async move {
+            match cx.desk.ask(Arc::clone(&visit), exchange, question).await {
+                Ok(_) => Gate::Forward,
+                Err(why) => {
+                    let ruling = Ruling { reason: Some(why.to_owned()), ..ruling };
+                    visit.refused(exchange, direction(from), &ruling, facts.model.clone(), size);
+                    let refusal = refusal_of(&ruling);
+                    match evidence::refusal(api, &facts, &refusal.reason, now()) {
+                        Some(answer) => Gate::Refuse { refusal, answer },
+                        None => Gate::Close(refusal),
+                    }
+                }
+            }
+        }))
+    }
+
+    /// Follows the responses of the server. The refusal of its lane, if this event is of a response
+    /// that was refused.
+    fn follow(&mut self, facts: &mut MessageFacts) -> Option<Refusal> {
+        let kind = facts.kind.as_deref()?.strip_prefix("response.")?;
+        let lane = &facts.stream_id;
+        if kind == "created" {
+            self.muted.remove(lane);
+            if let Some(id) = facts.response_id.clone()
+                && (self.running.len() < LANES || self.running.contains_key(lane))
+            {
+                self.running.insert(lane.clone(), id);
+            }
+        }
+        if facts.response_id.is_none() {
+            facts.response_id = self.running.get(lane).cloned();
+        }
+        match kind {
+            "completed" | "failed" | "incomplete" | "cancelled" | "done" => {
+                self.running.remove(lane);
+                self.muted.remove(lane)
+            }
+            _ => self.muted.get(lane).cloned(),
+        }
+    }
+
+    fn calls(&mut self, calls: Vec<ModelCall>) {
+        let Some((log, _)) = &mut self.open else { return };
+        for usage in calls.iter().filter_map(|call| call.usage) {
+            let tokens =
+                usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0));
+            self.counters.tokens = self.counters.tokens.saturating_add(tokens);
+        }
+        self.counters.model_calls += calls.len() as u64;
+        log.model_calls(calls);
     }
 }
 
 impl Session for Tap {
     fn on_message(&mut self, from: Role, message: &Message<'_>) {
         let Some((log, evidence)) = &mut self.open else { return };
-        let seen = Seen {
-            payload: message.payload,
-            binary: message.opcode == Opcode::Binary,
-            truncated: message.truncated,
-            len: message.len,
-        };
+        self.counters.messages += 1;
+        self.counters.bytes = self.counters.bytes.saturating_add(message.len);
         match from {
-            Role::Client => evidence.client_message(log.elapsed(), seen),
-            Role::Server => evidence.server_message(log.elapsed(), seen),
+            Role::Client => evidence.client_message(log.elapsed(), seen(message)),
+            Role::Server => evidence.server_message(log.elapsed(), seen(message)),
         }
-        log.model_calls(evidence.take_calls());
+        log.tool_uses(evidence.take_tool_uses());
+        let calls = evidence.take_calls();
+        if !calls.is_empty() {
+            self.calls(calls);
+        }
+    }
+
+    fn hold(&mut self, from: Role) -> Option<usize> {
+        let capture = self.judge.cx.ws.limits.capture;
+        let hold = self.judge.hold(from);
+        // What is left of a refused response is held back even if its rule is gone.
+        let muted = from == Role::Server && !self.muted.is_empty();
+        if hold.is_none() && !muted {
+            return None;
+        }
+        let most = hold.and_then(|hold| hold.max_bytes);
+        Some(most.map_or(capture, |most| usize::try_from(most).unwrap_or(capture).min(capture)))
+    }
+
+    fn judge(&mut self, from: Role, message: &Message<'_>) -> Gate {
+        let mut facts = MessageFacts::read(message.payload);
+        if from == Role::Client {
+            self.api = self.api.or(facts.api);
+            if self.api.is_some() && !facts.readable {
+                return self.unjudged(from, message.len);
+            }
+        } else if let Some(refusal) = self.follow(&mut facts) {
+            return Gate::Refuse { refusal, answer: String::new() };
+        }
+        let ruling = self.judge.ruling(from, message, &facts, self.counters);
+        match ruling.action {
+            Action::Allow => Gate::Forward,
+            Action::Block => self.refuse(from, &facts, &ruling, message.len),
+            Action::Ask => self.ask(from, message.len, facts, ruling),
+        }
+    }
+
+    fn unjudged(&mut self, from: Role, so_far: u64) -> Gate {
+        let past = self.judge.hold(from).map(|hold| hold.uninspectable);
+        let Some((log, _)) = &self.open else { return Gate::Forward };
+        let reason = format!("a message of {so_far} bytes or more cannot be judged");
+        log.fault(side(from.into()), FaultClass::Uninspectable, &reason);
+        match past {
+            Some(Uninspectable::Relay) | None => Gate::Forward,
+            Some(Uninspectable::Close) => {
+                Gate::Close(Refusal { word: UNINSPECTABLE.to_owned(), reason })
+            }
+        }
+    }
+
+    fn on_refused(&mut self, from: Role, message: &Message<'_>, refusal: &Refusal) {
+        let Some((log, evidence)) = &mut self.open else { return };
+        let (code, reason) = (refusal.word.clone(), refusal.reason.clone());
+        let why = CallError { code: Some(code), message: Some(reason) };
+        let mut calls = Vec::new();
+        match from {
+            Role::Client => {
+                evidence.denied_message(log.elapsed(), seen(message), &why);
+                calls.append(&mut evidence.take_calls());
+            }
+            Role::Server => {
+                // It was sent and is paid for; the client has not seen it.
+                evidence.server_message(log.elapsed(), seen(message));
+                let denied = |call| ModelCall {
+                    status: CallStatus::Denied,
+                    error: Some(why.clone()),
+                    ..call
+                };
+                calls.extend(evidence.take_calls().into_iter().map(denied));
+            }
+        }
+        log.tool_uses(evidence.take_tool_uses());
+        self.calls(calls);
     }
 
     fn pause(&mut self) -> Option<Pause> {
@@ -52,10 +238,16 @@ impl Session for Tap {
         Some(Box::pin(async move { ledger.ready().await }))
     }
 
+    fn revoked(&mut self) -> Option<Revoked> {
+        self.revoked.take()
+    }
+
     fn on_end(&mut self, ended: &Ended) {
-        let Some((mut log, evidence)) = self.open.take() else { return };
+        let Some((mut log, mut evidence)) = self.open.take() else { return };
         // A client that closes in order gives up what it still waits for; all else loses it.
         let gave_up = ended.close.clean && ended.close.by == Some(ws::Side::Client);
+        evidence.end(log.elapsed(), !gave_up);
+        log.tool_uses(evidence.take_tool_uses());
         let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
         let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
         log.model_calls(calls);
@@ -82,6 +274,37 @@ impl Session for Tap {
             evidence: read,
         });
     }
+}
+
+/// The word of a Close for a message that could not be judged.
+const UNINSPECTABLE: &str = "uninspectable";
+
+fn seen<'m>(message: &Message<'m>) -> Seen<'m> {
+    Seen {
+        payload: message.payload,
+        binary: message.opcode == Opcode::Binary,
+        truncated: message.truncated,
+        len: message.len,
+    }
+}
+
+fn refusal_of(ruling: &Ruling) -> Refusal {
+    Refusal {
+        word: ruling.rule.clone().unwrap_or_default(),
+        reason: ruling.reason.clone().unwrap_or_default(),
+    }
+}
+
+pub(crate) fn direction(from: Role) -> Direction {
+    match from {
+        Role::Client => Direction::ToUpstream,
+        Role::Server => Direction::ToClient,
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn kind(kind: ws::CloseKind) -> CloseKind {

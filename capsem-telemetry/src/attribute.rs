@@ -1,6 +1,7 @@
 //! Whose API a request is for, from its host and path. Knows names only; it reads no body, and a
 //! name is no proof of who answers: that is TLS's work.
 
+use crate::percent;
 use crate::word::words;
 
 mod path;
@@ -34,6 +35,8 @@ words! {
         Anthropic = "anthropic",
         /// Google's.
         Google = "google",
+        /// The Model Context Protocol's, which its messages show and no host or path.
+        Mcp = "mcp",
     }
 }
 
@@ -51,12 +54,16 @@ words! {
         Embeddings = "embeddings",
         /// `OpenAI` Realtime.
         Realtime = "realtime",
+        /// `OpenAI` Live sessions.
+        LiveSessions = "live_sessions",
         /// Anthropic Messages.
         Messages = "messages",
         /// Gemini `generateContent` and `streamGenerateContent`.
         GenerateContent = "generate_content",
         /// Gemini Live.
         Live = "live",
+        /// MCP over a WebSocket.
+        Mcp = "mcp",
         /// Lists and descriptions of models.
         Models = "models",
     }
@@ -88,6 +95,8 @@ words! {
         Cancel = "cancel",
         /// Work handed in for later.
         Batch = "batch",
+        /// A tool run.
+        ExecuteTool = "execute_tool",
     }
 }
 
@@ -102,7 +111,8 @@ impl Operation {
             | Self::Models
             | Self::Retrieve
             | Self::Cancel
-            | Self::Batch => false,
+            | Self::Batch
+            | Self::ExecuteTool => false,
         }
     }
 }
@@ -120,6 +130,20 @@ pub struct Attribution {
     pub operation: Option<Operation>,
     /// The model, where the path names it: a Gemini model, an Azure deployment.
     pub model: Option<String>,
+}
+
+impl Attribution {
+    /// Takes the model a query names: the Realtime API has it there, as `model` or as Azure's
+    /// `deployment`. Everywhere else a query names none.
+    #[must_use]
+    pub fn with_query(mut self, query: &str) -> Self {
+        if self.api == Some(Api::Realtime) && self.model.is_none() {
+            let named = query.split('&').filter_map(|pair| pair.split_once('='));
+            let mut models = named.filter(|(key, _)| matches!(*key, "model" | "deployment"));
+            self.model = models.next().map(|(_, model)| percent::decode_lossy(model));
+        }
+        self
+    }
 }
 
 /// Tells whose API `path` on `host` is.

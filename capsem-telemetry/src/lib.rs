@@ -29,8 +29,9 @@ pub use error::{Cause, Error};
 pub use id::Id;
 pub use ledger::{Ledger, LedgerTask, Mode, Summary};
 pub use record::{
-    Action, CallError, CallStatus, Close, CloseKind, Closed, Decided, Decision, Ended, Evidence,
-    EvidenceReason, EvidenceState, Fault, FaultClass, Flow, Initiator, Listener, ModelCall, Opened,
-    Record, Responded, Side, Stamped, ToolCall, ToolResult, Transport, Usage,
+    Action, Answer, Asked, CallError, CallStatus, Close, CloseKind, Closed, Content, Decided,
+    Decision, Direction, Ended, Event, Evidence, EvidenceReason, EvidenceState, Fault, FaultClass,
+    Flow, Initiator, Listener, ModelCall, Opened, Record, Refused, Responded, Side, Stamped,
+    ToolCall, ToolResult, ToolUse, Transport, Usage,
 };
 pub use time::Timestamp;

@@ -6,18 +6,25 @@
 
 mod call;
 mod connection;
+mod content;
+mod edit;
 mod evidence;
 mod exchange;
 mod fault;
+mod judged;
 mod line;
+mod tool_use;
 
 pub use call::{
     CallError, CallStatus, Initiator, ModelCall, ToolCall, ToolResult, Transport, Usage,
 };
 pub use connection::{Closed, Listener, Opened};
+pub use content::Content;
 pub use evidence::{Evidence, EvidenceReason, EvidenceState};
 pub use exchange::{Action, Close, CloseKind, Decided, Decision, Ended, Flow, Responded};
 pub use fault::{Fault, FaultClass, Side};
+pub use judged::{Answer, Asked, Direction, Event, Refused};
+pub use tool_use::ToolUse;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -36,6 +43,12 @@ pub enum Record {
     Responded(Responded),
     /// A model response ended, failed, was refused or was lost.
     ModelCall(Box<ModelCall>),
+    /// A tool was called over MCP, and has answered, failed, or was refused or lost.
+    ToolUse(Box<ToolUse>),
+    /// A message of an exchange was not let through.
+    Refused(Box<Refused>),
+    /// A rule asked someone.
+    Asked(Box<Asked>),
     /// A rule of the protocol, a limit or a peer broke.
     Fault(Fault),
     /// An exchange is over; exactly once per `decided`.
@@ -52,6 +65,9 @@ impl Record {
             Self::Decided(_) => "decided",
             Self::Responded(_) => "responded",
             Self::ModelCall(_) => "model_call",
+            Self::ToolUse(_) => "tool_use",
+            Self::Refused(_) => "refused",
+            Self::Asked(_) => "asked",
             Self::Fault(_) => "fault",
             Self::Ended(_) => "ended",
             Self::Closed(_) => "closed",

@@ -9,6 +9,10 @@ use std::borrow::Cow;
 
 use crate::percent;
 
+mod body;
+
+pub use body::body;
+
 /// What stands in the place of a secret.
 pub const MASK: &str = "[redacted]";
 

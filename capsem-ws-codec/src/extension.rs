@@ -136,6 +136,11 @@ impl Params {
         }
     }
 
+    /// Asks the server to compress each message by itself; false if it was asked already.
+    pub(crate) fn forgo_server_context(&mut self) -> bool {
+        !std::mem::replace(&mut self.server_no_context, true)
+    }
+
     /// What a server that can do all agrees to.
     pub(crate) fn accept(self) -> Deflate {
         Deflate {

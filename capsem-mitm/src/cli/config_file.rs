@@ -1,10 +1,12 @@
 //! The configuration file: TOML in, a [`Config`] or the place of its fault out. Refuses to know
 //! what a proxy does with it.
 
+mod credential;
 mod error;
 
 pub(crate) use self::error::{ConfigError, Problem};
 
+use self::credential::credentials;
 use crate::{
     authority::Authority,
     config::{Config, JsonlTarget, Limits, Pin},
@@ -70,8 +72,7 @@ pub(crate) fn parse(
 ) -> Result<Config, ConfigError> {
     let document = Document::parse(text, file)?;
     let root = document.root();
-    later(&root, "credential", "credential")?;
-    root.only(&["listen", "ca", "upstream", "policy", "telemetry", "limits"])?;
+    root.only(&["listen", "ca", "upstream", "policy", "credential", "telemetry", "limits"])?;
 
     let mut config = Config::new(ca_dir(&root, paths)?);
     if let Some(item) = root.get("listen") {
@@ -87,6 +88,9 @@ pub(crate) fn parse(
     }
     if let Some(item) = root.get("policy") {
         policy(&item.table()?, &mut config, paths)?;
+    }
+    if let Some(item) = root.get("credential") {
+        config.credentials = credentials(&item.tables()?, paths)?;
     }
     if let Some(item) = root.get("telemetry") {
         telemetry(&item.table()?, &mut config, paths)?;
@@ -157,8 +161,16 @@ fn upstream(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(),
 }
 
 fn policy(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(), ConfigError> {
-    later(table, "asker", "policy.asker")?;
-    table.only(&["file"])?;
+    table.only(&["file", "asker", "ask_timeout"])?;
+    if let Some(item) = table.get("asker") {
+        let words = item.list()?;
+        config.asker =
+            words.iter().map(|word| word.string().map(str::to_owned)).collect::<Result<_, _>>()?;
+        if config.asker.first().is_none_or(String::is_empty) {
+            return Err(ConfigError::invalid(item.place(), Problem::Asker));
+        }
+    }
+    time(table, "ask_timeout", &mut config.ask_timeout, Zero::Refused)?;
     config.policy_file = table.get("file").map(|item| path(&item, paths)).transpose()?;
     Ok(())
 }
@@ -180,11 +192,8 @@ fn telemetry(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<()
             other => return Err(ConfigError::invalid(item.place(), Problem::Mode(escape(other)))),
         };
     }
-    if let Some(item) = table.get("capture_bodies")
-        && item.boolean()?
-    {
-        let problem = Problem::Unsupported("capture_bodies = true");
-        return Err(ConfigError::invalid(item.place(), problem));
+    if let Some(item) = table.get("capture_bodies") {
+        config.telemetry.capture_bodies = item.boolean()?;
     }
     Ok(())
 }

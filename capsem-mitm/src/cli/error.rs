@@ -72,7 +72,8 @@ impl CliError {
             | Self::Method(_)
             | Self::Header(_)
             | Self::JsonlOnStdout
-            | Self::NoHome(_) => 2,
+            | Self::NoHome(_)
+            | Self::Proxy(ProxyError::Credential { .. }) => 2,
             Self::Ca(_)
             | Self::Telemetry(_)
             | Self::Proxy(_)

@@ -37,12 +37,12 @@ const RESPONDED_AND_ENDED: [&str; 11] = [
     "evidence",
 ];
 
-/// One line: exchanges (`decided`, `responded` and `ended` in one object each), model calls and
-/// faults, with the fields of their records.
+/// One line: exchanges (`decided`, `responded` and `ended` in one object each), model calls, tool
+/// uses and faults, with the fields of their records.
 fn document(contents: &Contents) -> String {
     let mut exchanges: Vec<Map<String, Value>> = Vec::new();
     let mut places = HashMap::new();
-    let (mut calls, mut faults) = (Vec::new(), Vec::new());
+    let (mut calls, mut tools, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for stamped in &contents.records {
         match &stamped.record {
             Record::Decided(decided) => {
@@ -57,6 +57,7 @@ fn document(contents: &Contents) -> String {
             }
             Record::Ended(ended) => add(&mut exchanges, places.get(&ended.exchange), stamped),
             Record::ModelCall(_) => calls.push(Value::Object(fields(stamped))),
+            Record::ToolUse(_) => tools.push(Value::Object(fields(stamped))),
             Record::Fault(_) => faults.push(Value::Object(fields(stamped))),
             _ => {}
         }
@@ -65,6 +66,7 @@ fn document(contents: &Contents) -> String {
     json::line(&[
         ("exchanges", exchanges.into()),
         ("model_calls", calls.into()),
+        ("tool_uses", tools.into()),
         ("faults", faults.into()),
     ])
 }

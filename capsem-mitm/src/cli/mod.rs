@@ -3,6 +3,7 @@
 //! One file per command; no other file of the crate knows of arguments, exit codes or terminals.
 
 mod args;
+mod asker;
 mod ca;
 mod check;
 mod config_file;
@@ -11,6 +12,7 @@ mod explain;
 mod json;
 mod ledger;
 mod policy_file;
+mod reload;
 mod report;
 mod run;
 mod serve;

@@ -24,15 +24,14 @@ fn parse(text: &str, file_name: &str) -> Result<Policy, CliError> {
     }
 }
 
-/// The facts that the proxy hands to policy, of those that a condition can ask for.
-const HANDED: [&str; 6] =
-    ["http.host", "http.method", "http.path", "http.port", "http.scheme", "http.upgrade"];
+/// The facts that a condition can ask for and the proxy does not hand to policy.
+const UNKNOWN: [&str; 3] = ["process.name", "ws.extensions", "ws.subprotocols"];
 
 /// Keys of a rule whose facts the proxy does not hand to policy, or whose outcome it does not
 /// carry out. Reading on without them could allow what the file means to refuse.
 const UNENFORCED: [&str; 2] = ["detect", "processes"];
 
-/// The first of these keys, or rule on messages, or fact in a condition, and where it stands.
+/// The first of these keys, or fact in a condition, and where it stands.
 fn unenforced(
     policy: &Policy,
     text: &str,
@@ -40,9 +39,6 @@ fn unenforced(
 ) -> Result<Option<(Place, &'static str)>, document::Error> {
     let document = Document::parse(text, file_name)?;
     let root = document.root();
-    if let Some(item) = root.get("on_uninspectable") {
-        return Ok(Some((item.key_place(), "on_uninspectable")));
-    }
     let read: HashMap<&str, &Rule> = policy.rules().iter().map(|rule| (rule.id(), rule)).collect();
     let rules = root.get("rule").map_or(Ok(Vec::new()), |item| item.tables())?;
     for rule in &rules {
@@ -51,14 +47,9 @@ fn unenforced(
                 return Ok(Some((item.key_place(), key)));
             }
         }
-        for on in rule.get("on").map_or(Ok(Vec::new()), |item| item.list())? {
-            if on.string()? == "message" {
-                return Ok(Some((on.place(), "message")));
-            }
-        }
         let (Some(id), Some(when)) = (rule.get("id"), rule.get("when")) else { continue };
         let mut facts = read.get(id.string()?).into_iter().flat_map(|rule| rule.facts());
-        if let Some(fact) = facts.find(|fact| !HANDED.contains(fact)) {
+        if let Some(fact) = facts.find(|fact| UNKNOWN.contains(fact)) {
             return Ok(Some((when.place(), fact)));
         }
     }

@@ -6,7 +6,7 @@ mod table;
 use self::table::Table;
 use capsem_telemetry::{
     CallStatus, Decided, Ended, Fault, Id, ModelCall, Record, Responded, Stamped, Timestamp,
-    Transport,
+    ToolUse, Transport,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -22,6 +22,7 @@ pub(crate) struct Report<'r> {
     connections: usize,
     exchanges: Vec<Exchange<'r>>,
     calls: Vec<(Timestamp, &'r ModelCall)>,
+    tools: Vec<(Timestamp, &'r ToolUse)>,
     faults: Vec<(Timestamp, &'r Fault)>,
 }
 
@@ -60,6 +61,7 @@ impl<'r> Report<'r> {
                     }
                 }
                 Record::ModelCall(call) => report.calls.push((*at, call)),
+                Record::ToolUse(tool) => report.tools.push((*at, tool)),
                 Record::Fault(fault) => report.faults.push((*at, fault)),
                 _ => {}
             }
@@ -86,6 +88,19 @@ impl<'r> Report<'r> {
         for (at, call) in &self.calls {
             calls.row(call_cells(*at, call));
         }
+        let mut tools =
+            Table::new(["time", "exchange", "server", "tool", "status", "error", "took"]);
+        for (at, tool) in &self.tools {
+            tools.row([
+                clock(*at),
+                tool.exchange.to_string(),
+                tool.server.clone().unwrap_or_else(dash),
+                tool.name.clone().unwrap_or_else(dash),
+                tool.status.to_string(),
+                tool.is_error.map_or_else(dash, |error| error.to_string()),
+                time(tool.duration_ms),
+            ]);
+        }
         let mut faults = Table::new(["time", "exchange", "side", "class", "detail"]);
         for (at, fault) in &self.faults {
             faults.row([
@@ -96,8 +111,13 @@ impl<'r> Report<'r> {
                 fault.detail.clone().unwrap_or_else(dash),
             ]);
         }
-        for (title, table) in [("Exchanges", exchanges), ("Model calls", calls), ("Faults", faults)]
-        {
+        let tables = [
+            ("Exchanges", exchanges),
+            ("Model calls", calls),
+            ("Tool uses", tools),
+            ("Faults", faults),
+        ];
+        for (title, table) in tables {
             if !table.is_empty() {
                 let _ = write!(text, "\n{title}\n{table}");
             }

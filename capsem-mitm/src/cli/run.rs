@@ -8,6 +8,7 @@ use super::{
     config_file::{self, Listener},
     error::CliError,
     policy_file,
+    reload::Reload,
     report::Report,
     session::Session,
     signals::{Signals, Stop},
@@ -40,8 +41,15 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     };
     let (memory, records) = Memory::new();
     let signals = Signals::listen()?;
+    let rule_file = config.policy_file.clone();
+    let placeholders = environment::placeholders(&config.credentials);
     let session = Session::start(config, policy, Some(Box::new(memory))).await?;
     let (mut command, _certificates) = prepare(&args, &session)?;
+    command.envs(placeholders);
+    if let Some(path) = rule_file {
+        let (policy, ledger) = session.rules();
+        tokio::spawn(Reload { path, policy, ledger }.follow(None));
+    }
 
     let (stop, stopped) = oneshot::channel::<()>();
     let drain = async move {

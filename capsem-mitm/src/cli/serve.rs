@@ -5,13 +5,14 @@ use super::{
     config_file::{self, Listener},
     error::CliError,
     json, policy_file, print,
+    reload::Reload,
     session::Session,
     signals::Signals,
 };
 use capsem_policy::Policy;
 use serde_json::Value;
-use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
-use tokio::sync::Notify;
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, process::ExitCode};
+use tokio::{signal::unix::Signal, sync::Notify};
 
 /// Serves until SIGINT or SIGTERM, then drains.
 pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
@@ -23,8 +24,11 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
         Policy::block_all()
     };
     let mut signals = Signals::listen()?;
+    let hang_up = Signals::hang_up()?;
+    let rule_file = config.policy_file.clone();
     let session = Session::start(config, policy, None).await?;
     print(&ready(&session))?;
+    let follow = follow(rule_file, &session, hang_up);
     let (drain, now) = (Notify::new(), Notify::new());
     let heed = async {
         signals.next().await;
@@ -37,12 +41,30 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
     let summary = tokio::select! {
         summary = session.run(drain.notified(), now.notified()) => summary?,
         never = heed => match never {},
+        never = follow => match never {},
     };
     tracing::info!(written = summary.written, lost = summary.lost, "ended");
     if summary.lost > 0 {
         return Err(CliError::RecordsLost { lost: summary.lost });
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Follows the rule file. Without one a SIGHUP has nothing to say, and ends nothing.
+fn follow(
+    path: Option<PathBuf>,
+    session: &Session,
+    hang_up: Signal,
+) -> impl Future<Output = Infallible> + use<> {
+    let (policy, ledger) = session.rules();
+    async move {
+        if let Some(path) = path {
+            return Reload { path, policy, ledger }.follow(Some(hang_up)).await;
+        }
+        // Kept, so that the signal stays caught.
+        let _hang_up = hang_up;
+        std::future::pending().await
+    }
 }
 
 fn ready(session: &Session) -> String {

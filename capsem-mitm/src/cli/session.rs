@@ -1,8 +1,8 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
-use super::error::CliError;
+use super::{asker::CommandAsker, error::CliError};
 use crate::{
-    Addresses, Proxy,
+    Addresses, LivePolicy, Proxy, Services,
     config::{Config, JsonlTarget},
     tls::ca::Authority,
 };
@@ -26,6 +26,7 @@ pub(crate) struct Session {
     ledger: LedgerTask,
     certificate: PathBuf,
     certificate_pem: String,
+    records: Ledger,
 }
 
 impl Session {
@@ -51,13 +52,22 @@ impl Session {
         }
         sinks.extend(also);
         let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
-        let proxy = Proxy::bind(config, policy, authority, ledger).await?;
-        Ok(Self { proxy, ledger: task, certificate, certificate_pem })
+        let mut services = Services::default();
+        if let Some(asker) = CommandAsker::new(&config.asker) {
+            services.asker = Some(Box::new(asker));
+        }
+        let proxy = Proxy::bind_with(config, policy, authority, ledger.clone(), services).await?;
+        Ok(Self { proxy, ledger: task, certificate, certificate_pem, records: ledger })
     }
 
     /// Where the listeners are.
     pub(crate) fn addresses(&self) -> Addresses {
         self.proxy.addresses()
+    }
+
+    /// The policy in force, and the ledger that hears of rule files that cannot be.
+    pub(crate) fn rules(&self) -> (LivePolicy, Ledger) {
+        (self.proxy.policy(), self.records.clone())
     }
 
     /// The file of the certificate that clients are to trust.

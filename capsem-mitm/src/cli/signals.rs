@@ -28,6 +28,11 @@ impl Signals {
         })
     }
 
+    /// SIGHUP, awaited from now on instead of ending the program.
+    pub(crate) fn hang_up() -> Result<Signal, CliError> {
+        signal(SignalKind::hangup()).map_err(CliError::Signals)
+    }
+
     /// The next one. Cancel safe.
     pub(crate) async fn next(&mut self) -> Stop {
         tokio::select! {

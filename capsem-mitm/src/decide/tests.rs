@@ -35,6 +35,7 @@ fn check(path: &str, port: u16, expect: Result<(), (u16, Option<&str>)>) {
         method: Method::GET,
         path: path.to_owned(),
         query: None,
+        headers: Vec::new(),
     };
     let decision = decide(&policy, &reach, &intent, &attribute("h.example", path));
     let got = match &decision.outcome {

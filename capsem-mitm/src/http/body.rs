@@ -6,17 +6,19 @@
 use super::forward::{ForwardError, class_of};
 use crate::{
     answer::{self, Refusal},
+    decide::Ruling,
     guard::Busy,
     proxy::Context,
     record::{End, ExchangeLog, closed},
     ws::{Body, BodyError},
 };
 use bytes::Bytes;
+use capsem_policy::Action;
 use capsem_telemetry::{
-    Attribution, Close, CloseKind, FaultClass, Flow, Ledger, Side,
-    evidence::{HttpEvidence, RequestHead, ResponseHead, Settings},
+    Attribution, CallError, Close, CloseKind, Direction, FaultClass, Flow, Id, Ledger, Side,
+    evidence::{HttpEvidence, RequestHead, ResponseHead},
 };
-use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Response, StatusCode, header, request::Parts};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -32,6 +34,7 @@ const OPENAI_MODEL: HeaderName = HeaderName::from_static("openai-model");
 
 /// One HTTP exchange under way, shared by its two bodies.
 pub(crate) struct Exchanged {
+    id: Id,
     ledger: Ledger,
     state: Mutex<State>,
 }
@@ -62,13 +65,13 @@ impl Exchanged {
         log: ExchangeLog,
         attribution: Attribution,
         cx: &Context,
-        request: &Request<Incoming>,
+        request: &Parts,
         busy: Busy,
     ) -> Arc<Self> {
-        let settings = Settings { exchange: log.id(), attribution, capture: cx.ws.limits.capture };
+        let settings = cx.evidence(log.id(), attribution);
         let head = RequestHead {
-            method: request.method().as_str(),
-            content_encoding: text(request.headers(), &header::CONTENT_ENCODING),
+            method: request.method.as_str(),
+            content_encoding: text(&request.headers, &header::CONTENT_ENCODING),
         };
         let evidence = HttpEvidence::new(settings, head);
         Self::with(log, Some(evidence), busy)
@@ -80,7 +83,7 @@ impl Exchanged {
     }
 
     fn with(log: ExchangeLog, evidence: Option<HttpEvidence>, busy: Busy) -> Arc<Self> {
-        let ledger = log.ledger().clone();
+        let (id, ledger) = (log.id(), log.ledger().clone());
         let log = Some(log);
         let state = State {
             log,
@@ -90,20 +93,21 @@ impl Exchanged {
             broken_request: None,
             busy: Some(busy),
         };
-        Arc::new(Self { ledger, state: Mutex::new(state) })
+        Arc::new(Self { id, ledger, state: Mutex::new(state) })
     }
 
     /// The request body as it goes upstream.
-    pub(super) fn request_body(self: &Arc<Self>, inner: Incoming) -> RequestBody {
-        if inner.is_end_stream() {
+    pub(super) fn request_body(self: &Arc<Self>, body: Arrived) -> RequestBody {
+        let body = RequestBody { body, exchanged: Arc::clone(self) };
+        if body.is_end_stream() {
             self.request_ended();
         }
-        RequestBody { inner: Some(inner), exchanged: Arc::clone(self) }
+        body
     }
 
     /// The body of a request that has none.
     pub(super) fn no_body(self: &Arc<Self>) -> RequestBody {
-        RequestBody { inner: None, exchanged: Arc::clone(self) }
+        RequestBody { body: Arrived { held: None, rest: None }, exchanged: Arc::clone(self) }
     }
 
     /// Records the response head and passes the response on.
@@ -137,6 +141,62 @@ impl Exchanged {
             let body = ResponseBody { inner, exchanged: self, pause: None, complete: over };
             body.boxed_unsync()
         })
+    }
+
+    pub(super) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Records what broke, or could not be judged.
+    pub(super) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
+        if let Some(log) = &self.lock().log {
+            log.fault(side, class, detail);
+        }
+    }
+
+    /// Answers for a body that broke off before it was sent on.
+    pub(super) fn broken(&self, error: &hyper::Error) -> Response<Body> {
+        self.request_broke(error);
+        self.fail(&ForwardError::Request)
+    }
+
+    /// Records a request that its body's rules do not let through, and answers it.
+    pub(super) fn refuse(
+        &self,
+        body: &Arrived,
+        ruling: &Ruling,
+        model: Option<String>,
+        size: u64,
+    ) -> Response<Body> {
+        let reason = ruling.reason.as_deref().unwrap_or_default();
+        let kind = match ruling.action {
+            Action::Ask => "approval_required",
+            Action::Allow | Action::Block => "policy_denied",
+        };
+        let response = answer::error(ruling.status, kind, ruling.rule.as_deref(), reason);
+        // What is left of the body is not read.
+        let response = if body.rest.is_some() { answer::closing(response) } else { response };
+        let mut state = self.lock();
+        let Some(mut log) = state.log.take() else { return response };
+        state.busy.take();
+        log.refused(Direction::ToUpstream, ruling, model, size);
+        let evidence = state.evidence.take().and_then(|mut evidence| {
+            evidence.request_data(log.elapsed(), body.held.as_deref().unwrap_or_default());
+            evidence.request_end(log.elapsed());
+            let message = Some(reason.to_owned());
+            evidence.denied(log.elapsed(), &CallError { code: ruling.rule.clone(), message });
+            let (calls, evidence, _) = evidence.finish(log.elapsed(), true);
+            log.model_calls(calls);
+            evidence
+        });
+        log.responded(&response, Side::Proxy, None);
+        log.end(End {
+            close: closed(CloseKind::Policy, Some(Side::Proxy), None, Some(reason)),
+            to_upstream: Flow::default(),
+            to_client: Flow::default(),
+            evidence,
+        });
+        response
     }
 
     /// Records that there is no response, and answers for whoever is to blame.
@@ -233,9 +293,22 @@ impl Drop for Exchanged {
     }
 }
 
+/// A request body as it came from the client: what was held of it, and what still comes.
+pub(crate) struct Arrived {
+    pub(super) held: Option<Bytes>,
+    pub(super) rest: Option<Incoming>,
+}
+
+impl Arrived {
+    /// All of it still comes.
+    pub(super) fn flowing(body: Incoming) -> Self {
+        Self { held: None, rest: Some(body) }
+    }
+}
+
 /// A request body on its way upstream.
 pub(crate) struct RequestBody {
-    inner: Option<Incoming>,
+    body: Arrived,
     exchanged: Arc<Exchanged>,
 }
 
@@ -247,8 +320,12 @@ impl HttpBody for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        let Arrived { held, rest } = &mut self.body;
+        let frame = match (held.take().filter(|held| !held.is_empty()), rest) {
+            (Some(held), _) => Some(Ok(Frame::data(held))),
+            (None, Some(rest)) => ready!(Pin::new(rest).poll_frame(cx)),
+            (None, None) => None,
+        };
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -265,11 +342,20 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
+        let Arrived { held, rest } = &self.body;
+        held.as_ref().is_none_or(Bytes::is_empty)
+            && rest.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+        let Arrived { held, rest } = &self.body;
+        let held = held.as_ref().map_or(0, |held| held.len() as u64);
+        let mut hint = rest.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + held);
+        }
+        hint.set_lower(hint.lower() + held);
+        hint
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends one permitted request and waits for the head of its response.
 
 use super::{
-    body::{Exchanged, RequestBody},
+    body::{Arrived, Exchanged, RequestBody},
     headers,
     lane::Kept,
 };
@@ -28,6 +28,8 @@ pub(crate) enum ForwardError {
     Http(#[source] hyper::Error),
     #[error("the upstream sent nothing but interim responses")]
     Interim,
+    #[error("the request body broke off")]
+    Request,
     #[error("the upstream did not begin its response within {0:?}")]
     Timeout(Duration),
 }
@@ -37,6 +39,7 @@ impl ForwardError {
         match self {
             Self::Dial(error) => error.status(),
             Self::Http(_) | Self::Interim => StatusCode::BAD_GATEWAY,
+            Self::Request => StatusCode::BAD_REQUEST,
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -46,6 +49,7 @@ impl ForwardError {
             Self::Dial(error) => error.class(),
             Self::Http(error) => class_of(error),
             Self::Interim => FaultClass::Head,
+            Self::Request => FaultClass::Eof,
             Self::Timeout(_) => FaultClass::Stall,
         }
     }
@@ -78,7 +82,7 @@ pub(crate) fn class_of(error: &(dyn std::error::Error + 'static)) -> FaultClass 
 pub(crate) async fn forward(
     client: &Client,
     permit: &Permit,
-    request: Request<Incoming>,
+    request: Request<Arrived>,
     exchanged: &Arc<Exchanged>,
 ) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
     let limit = client.cx.limits.response_timeout;

@@ -3,6 +3,7 @@
 mod body;
 pub(crate) mod forward;
 pub(crate) mod headers;
+pub(crate) mod hold;
 mod lane;
 
 pub(crate) use self::{body::Exchanged, lane::Lane};

@@ -3,6 +3,7 @@
 //! One total function, [`Cause::told`], maps a cause to the Close codes of both sides; one,
 //! [`Cause::ended`], to the record's words. Neither does I/O.
 
+use super::session::Refusal;
 use capsem_ws_codec::{CloseCode, Counters, Error, Role};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub(super) enum Cause {
     Lost { by: Role, error: std::io::Error },
     /// `by` was silent amid a frame, or did not read.
     Stalled { by: Role, after: Duration },
+    /// A rule of the host ended it.
+    Refused(Refusal),
     /// Nobody sent anything.
     Idle { after: Duration },
     /// The drain signal was given.
@@ -134,6 +137,9 @@ impl Cause {
             Self::Violation { by, error } => Told::fault_of(*by, Some(error.close_code())),
             Self::Lost { by, .. } => Told::fault_of(*by, None),
             Self::Stalled { by, .. } => Told::fault_of(*by, Some(CloseCode::POLICY)),
+            Self::Refused(_) => {
+                Told { client: Some(CloseCode::POLICY), upstream: Some(CloseCode::GOING_AWAY) }
+            }
             Self::Idle { .. } | Self::Drained => {
                 Told { client: Some(CloseCode::GOING_AWAY), upstream: Some(CloseCode::GOING_AWAY) }
             }
@@ -141,8 +147,9 @@ impl Cause {
     }
 
     /// The cause in one word, as the reason of our own Close.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn word(&self) -> &str {
         match self {
+            Self::Refused(refusal) => &refusal.word,
             Self::Violation { error, .. } => error.class(),
             Self::Stalled { .. } => "stall",
             Self::Idle { .. } => "idle",
@@ -192,6 +199,10 @@ impl Cause {
                 let reason = stalled(*by, *after);
                 (CloseKind::Timeout, Some(Side::Proxy), code, reason)
             }
+            Self::Refused(refusal) => {
+                let code = Some(u16::from(CloseCode::POLICY));
+                (CloseKind::Policy, Some(Side::Proxy), code, refusal.reason.clone())
+            }
             Self::Idle { after } => {
                 let code = Some(u16::from(CloseCode::GOING_AWAY));
                 let reason = format!("no bytes from either side for {after:?}");
@@ -214,6 +225,7 @@ impl Cause {
             Self::Stalled { by, after } => (by, "stall", stalled(*by, *after)),
             Self::Closed { .. }
             | Self::Eof { amid: false, .. }
+            | Self::Refused(_)
             | Self::Idle { .. }
             | Self::Drained
             | Self::Cancelled => return None,

@@ -23,8 +23,21 @@ pub struct Config {
     pub close_timeout: Duration,
     /// From the drain signal to a frame border at which Close 1001 can be written. Default 30 s.
     pub drain_timeout: Duration,
+    /// Whether the ends may compress a message by referring to the ones before it.
+    pub takeover: Takeover,
     /// Tells the tunnel to finish: Close 1001 to both sides.
     pub drain: Drain,
+}
+
+/// Context takeover of permessage-deflate (RFC 7692 section 7.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takeover {
+    /// As the ends agree.
+    #[default]
+    Agreed,
+    /// None: the offer asks the server to do without, the 101 tells the client to. A compressed
+    /// message can be refused then without the end of the socket.
+    Off,
 }
 
 impl Default for Config {
@@ -36,6 +49,7 @@ impl Default for Config {
             idle_timeout: Duration::ZERO,
             close_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(30),
+            takeover: Takeover::default(),
             drain: Drain::default(),
         }
     }

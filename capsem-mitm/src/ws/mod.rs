@@ -14,8 +14,13 @@
 //! ```
 //!
 //! The bytes of every frame go on as they came: mask, fragmentation, compression and order are
-//! untouched. What is read is read from a copy. Our own frames (only Close) are written at frame
-//! borders, and those sent upstream carry a fresh random mask (RFC 6455 section 5.3).
+//! untouched. What is read is read from a copy. Our own frames (Close, and what a client is told in
+//! place of a message that was refused) are written at frame and message borders, and those sent
+//! upstream carry a fresh random mask (RFC 6455 section 5.3).
+//!
+//! A host that judges messages holds them with [`Session::hold`]: such a message goes on once
+//! [`Session::judge`] has said so, or not at all. [`Config::takeover`] sees to it that one can be
+//! left out of a compressed stream.
 //!
 //! # Example
 //!
@@ -56,6 +61,7 @@
 
 mod close;
 mod config;
+mod gate;
 mod interim;
 mod pump;
 mod session;
@@ -65,8 +71,9 @@ mod upgrade;
 pub(crate) use self::interim::Interim;
 pub use self::{
     close::{Close, CloseKind, Ended, Fault, Side},
-    config::{Config, Drain},
-    session::{Pause, Session, tunnel},
+    config::{Config, Drain, Takeover},
+    gate::Gate,
+    session::{Judging, Pause, Refusal, Revoked, Session, tunnel},
     upgrade::{
         Body, BodyError, BoxIo, Connect, Connected, Io, Tunnel, Upgrade, UpgradeError, upgrade,
     },

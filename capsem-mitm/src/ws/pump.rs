@@ -3,7 +3,7 @@
 //! All state is in the struct and every await is cancel safe, so the session may stop a pump at any
 //! point, look at what it holds, and run it on.
 
-use super::{close::Cause, config::Config, session::Hooks};
+use super::{close::Cause, config::Config, gate::Holder, session::Hooks};
 use capsem_ws_codec::{Counters, Deflate, Item, Reader, Role};
 use std::{future::Future, io, mem, time::Duration};
 use tokio::{
@@ -41,8 +41,15 @@ pub(super) struct Pump<R, W> {
     checked: usize,
     /// Most bytes checked without a look at the clock.
     slice: usize,
-    /// Whether the bytes up to `good` end inside a frame.
+    /// Whether what is written and to be written ends inside a frame.
     amid_frame: bool,
+    /// Holds messages back, from the first one that was to be held.
+    holder: Option<Holder>,
+    /// What the holder let go, to be written after the good bytes: from `let_go` on.
+    released: Vec<u8>,
+    let_go: usize,
+    /// Compressed messages refer to the ones before them.
+    takeover: bool,
     unflushed: bool,
     progress: Progress,
     stall: Duration,
@@ -57,8 +64,10 @@ enum Progress {
 }
 
 impl<R, W> Pump<R, W> {
+    /// What was read and went on.
     pub(super) fn counters(&self) -> Counters {
-        self.reader.counters()
+        let read = self.reader.counters();
+        self.holder.as_ref().map_or(read, |holder| holder.passed(read))
     }
 }
 
@@ -85,6 +94,13 @@ where
             checked: 0,
             slice: if deflate.is_some() { SLICE } else { CHUNK },
             amid_frame: false,
+            holder: None,
+            released: Vec::new(),
+            let_go: 0,
+            takeover: deflate.is_some_and(|agreed| match from {
+                Role::Client => !agreed.client_no_context_takeover,
+                Role::Server => !agreed.server_no_context_takeover,
+            }),
             unflushed: false,
             progress: Progress::Flowing,
             stall: config.stall_timeout,
@@ -102,13 +118,16 @@ where
 
     /// Runs this direction until it rests at a border; at once when it does.
     pub(super) async fn settle(&mut self, hooks: &Hooks<'_>, border: Border) -> Result<(), Cause> {
-        if let Err(cause) = self.write_good().await {
-            return Err(self.over(cause));
-        }
-        while !self.rests_at(border) {
+        loop {
+            if let Err(cause) = self.write_good().await {
+                return Err(self.over(cause));
+            }
+            // What has ended says so; it is at no border of its own.
+            if self.rests_at(border) && !matches!(self.progress, Progress::Ending(_)) {
+                return Ok(());
+            }
             self.step(hooks).await?;
         }
-        Ok(())
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -116,12 +135,13 @@ where
     }
 
     pub(super) fn rests_at(&self, border: Border) -> bool {
-        let nothing_left =
-            self.sent == self.good && (self.is_over() || self.checked == self.held.len());
-        let between_frames = nothing_left && !self.amid_frame;
+        let written = self.sent == self.good && self.released.is_empty() && !self.amid_frame;
+        let nothing_left = self.is_over() || self.checked == self.held.len();
+        // What waits for a verdict has not gone on, and neither has anything behind it.
+        let waiting = self.holder.as_ref().is_some_and(Holder::is_waiting);
         match border {
-            Border::Frame => between_frames,
-            Border::Message => between_frames && !self.reader.in_message(),
+            Border::Frame => written && (nothing_left || waiting),
+            Border::Message => written && nothing_left && !waiting && !self.reader.in_message(),
         }
     }
 
@@ -130,6 +150,16 @@ where
         debug_assert!(self.rests_at(Border::Frame));
         self.sink.write_all(frame).await?;
         self.sink.flush().await
+    }
+
+    /// Writes frames of our own where this direction rests at a message border.
+    pub(super) async fn say(&mut self, frames: &[u8]) -> Result<(), Cause> {
+        let to = self.from.peer();
+        match within(self.stall, self.inject(frames)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(Cause::Lost { by: to, error }),
+            None => Err(Cause::Stalled { by: to, after: self.stall }),
+        }
     }
 
     /// Ends the writing half: the peer sees the end of the stream after all it was sent.
@@ -155,6 +185,12 @@ where
             before => self.progress = before,
         }
         hooks.pause().await;
+        if let Some(holder) = &self.holder {
+            if holder.is_waiting() {
+                return self.wait(hooks).await;
+            }
+            hooks.room().await;
+        }
         if self.checked < self.held.len() {
             yield_now().await;
         } else if let Err(cause) = self.read_chunk().await {
@@ -163,6 +199,41 @@ where
             hooks.touch();
         }
         self.check(hooks);
+        Ok(())
+    }
+
+    /// Waits for a verdict. Control frames pass meanwhile. Cancel safe.
+    async fn wait(&mut self, hooks: &Hooks<'_>) -> Result<(), Cause> {
+        let before = self.checked;
+        self.check(hooks);
+        if self.checked > before {
+            return Ok(());
+        }
+        let Self { from, source, held, holder: Some(holder), .. } = self else { return Ok(()) };
+        let from = *from;
+        let end = if self.checked < held.len() {
+            holder.judged(hooks).await
+        } else {
+            held.clear();
+            (self.sent, self.good, self.checked) = (0, 0, 0);
+            held.reserve(CHUNK);
+            tokio::select! {
+                end = holder.judged(hooks) => end,
+                read = source.read_buf(held) => match read {
+                    Ok(n) if n > 0 => None,
+                    Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                        Some(Cause::Lost { by: from, error })
+                    }
+                    Ok(_) | Err(_) => Some(Cause::Eof { by: from, amid: false }),
+                },
+            }
+        };
+        holder.take(&mut self.released);
+        hooks.touch();
+        match end {
+            Some(cause) => self.progress = Progress::Ending(cause),
+            None => self.check(hooks),
+        }
         Ok(())
     }
 
@@ -184,6 +255,20 @@ where
             }
             self.unflushed = true;
         }
+        while self.let_go < self.released.len() {
+            let write = self.sink.write(&self.released[self.let_go..]);
+            match within(self.stall, write).await {
+                Some(Ok(0)) => return Err(lost(io::ErrorKind::WriteZero.into())),
+                Some(Ok(n)) => self.let_go += n,
+                Some(Err(error)) => return Err(lost(error)),
+                None => return Err(Cause::Stalled { by: to, after: self.stall }),
+            }
+            self.unflushed = true;
+        }
+        if self.let_go > 0 {
+            // Nothing of a long message stays behind it.
+            (self.released, self.let_go) = (Vec::new(), 0);
+        }
         if self.unflushed {
             match within(self.stall, self.sink.flush()).await {
                 Some(Ok(())) => self.unflushed = false,
@@ -199,7 +284,7 @@ where
         (self.sent, self.good, self.checked) = (0, 0, 0);
         self.held.reserve(CHUNK);
         let read = self.source.read_buf(&mut self.held);
-        let got = if self.amid_frame {
+        let got = if self.reader.frame_consumed() > 0 {
             match within(self.stall, read).await {
                 Some(got) => got,
                 None => return Err(Cause::Stalled { by: self.from, after: self.stall }),
@@ -226,16 +311,51 @@ where
     /// Checks the chunk, or as much of it as a turn allows, and shows its messages.
     fn check(&mut self, hooks: &Hooks<'_>) {
         let turn = Instant::now();
-        let mut end = None;
-        while end.is_none() && self.checked < self.held.len() {
+        let mut stop = None;
+        while stop.is_none() && self.checked < self.held.len() {
+            let before = self.checked;
+            self.hold_if_asked(hooks);
             let most = self.held.len().min(self.checked + self.slice);
             let mut slice = &self.held[self.checked..most];
-            end = check_slice(self.from, &mut self.reader, &mut slice, hooks);
+            stop = match &mut self.holder {
+                None => check_slice(self.from, &mut self.reader, &mut slice, hooks),
+                Some(holder) => holder.read(&mut self.reader, &mut slice, hooks).map(Stop::End),
+            };
             self.checked = most - slice.len();
-            if turn.elapsed() > TURN {
+            if matches!(stop, Some(Stop::Hold)) {
+                stop = None;
+                self.approve(None);
+            } else if self.checked == before || turn.elapsed() > TURN {
                 break;
             }
         }
+        let end = match stop {
+            Some(Stop::End(cause)) => Some(cause),
+            Some(Stop::Hold) | None => None,
+        };
+        match &mut self.holder {
+            None => self.approve(end.as_ref()),
+            Some(holder) => {
+                holder.take(&mut self.released);
+                self.amid_frame = holder.amid_frame();
+            }
+        }
+        if let Some(cause) = end {
+            self.progress = Progress::Ending(cause);
+        }
+    }
+
+    /// Begins to hold messages back, between two of them, if the next is to be held.
+    fn hold_if_asked(&mut self, hooks: &Hooks<'_>) {
+        let between = !self.reader.in_message() && self.reader.frame_consumed() == 0;
+        if self.holder.is_none() && between && hooks.hold(self.from).is_some() {
+            self.approve(None);
+            self.holder = Some(Holder::new(self.from, self.takeover));
+        }
+    }
+
+    /// Lets what was checked go on as it came.
+    fn approve(&mut self, end: Option<&Cause>) {
         let amid = usize::try_from(self.reader.frame_consumed()).unwrap_or(usize::MAX);
         let border = self.checked.saturating_sub(amid);
         if matches!(end, Some(Cause::Violation { .. })) {
@@ -246,30 +366,39 @@ where
             self.amid_frame = amid > 0;
             self.good = self.checked;
         }
-        if let Some(cause) = end {
-            self.progress = Progress::Ending(cause);
-        }
     }
 }
 
-/// Reads a slice to its end, or to what ends its direction.
+/// Why a slice was not read to its end.
+enum Stop {
+    /// Its direction ends.
+    End(Cause),
+    /// The next message is to be held.
+    Hold,
+}
+
+/// Reads a slice to its end, to what ends its direction, or to a message that is to be held.
 fn check_slice(
     from: Role,
     reader: &mut Reader,
     slice: &mut &[u8],
     hooks: &Hooks<'_>,
-) -> Option<Cause> {
+) -> Option<Stop> {
     loop {
         match reader.read(slice) {
-            Ok(Some(Item::Message(message))) => hooks.message(from, &message),
+            Ok(Some(Item::Message(message))) => {
+                if hooks.message(from, &message) {
+                    return Some(Stop::Hold);
+                }
+            }
             Ok(Some(Item::Close(close))) => {
                 // Nothing after a Close is relayed (RFC 6455 section 5.5.1).
                 let (code, reason) = (close.code.map(u16::from), close.reason.to_owned());
-                return Some(Cause::Closed { by: from, code, reason });
+                return Some(Stop::End(Cause::Closed { by: from, code, reason }));
             }
             Ok(Some(_)) => {}
             Ok(None) => return None,
-            Err(error) => return Some(Cause::Violation { by: from, error }),
+            Err(error) => return Some(Stop::End(Cause::Violation { by: from, error })),
         }
     }
 }

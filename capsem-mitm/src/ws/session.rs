@@ -3,17 +3,20 @@
 use super::{
     close::{Cause, Ended},
     config::Config,
+    gate::Gate,
     pump::{Border, Pump},
 };
 use capsem_ws_codec::{CloseCode, Message, Role, encode_close, handshake::Accepted};
 use std::{
     future::Future,
-    pin::Pin,
+    mem,
+    pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf},
+    sync::Notify,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
@@ -25,9 +28,43 @@ pub trait Session: Send + 'static {
         let _ = (from, message);
     }
 
+    /// Whether the next message of `from` is held until it is judged, and how many bytes of it,
+    /// uncompressed, at most. Asked before each message, so that new rules hold for the next one;
+    /// it must be quick. Without it messages flow as they come.
+    fn hold(&mut self, from: Role) -> Option<usize> {
+        let _ = from;
+        None
+    }
+
+    /// Judges a message that was held whole. One that goes on comes to
+    /// [`on_message`](Self::on_message) next, one that does not to [`on_refused`](Self::on_refused).
+    fn judge(&mut self, from: Role, message: &Message<'_>) -> Gate {
+        let _ = (from, message);
+        Gate::Forward
+    }
+
+    /// Judges a message that is longer than may be held, or than `capture`: `so_far` bytes of it
+    /// came. [`Gate::Forward`] lets it flow; it cannot wait.
+    fn unjudged(&mut self, from: Role, so_far: u64) -> Gate {
+        let _ = (from, so_far);
+        Gate::Close(Refusal::default())
+    }
+
+    /// A whole message goes no further.
+    fn on_refused(&mut self, from: Role, message: &Message<'_>, refusal: &Refusal) {
+        let _ = (from, message, refusal);
+    }
+
     /// Asked before each read. `Some` holds the tunnel until the future resolves: a host whose
     /// ledger cannot take more uses it to stop the traffic instead of losing a record.
     fn pause(&mut self) -> Option<Pause> {
+        None
+    }
+
+    /// Asked once, as the tunnel begins: a wait that resolves when the tunnel may not go on, as when
+    /// the rule that allowed it is gone. Both sides are told at a frame border then: the client
+    /// 1008, upstream 1001.
+    fn revoked(&mut self) -> Option<Revoked> {
         None
     }
 
@@ -37,6 +74,21 @@ pub trait Session: Send + 'static {
 
 /// A wait that [`Session::pause`] asks for.
 pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A wait that [`Session::revoked`] asks for.
+pub type Revoked = Pin<Box<dyn Future<Output = Refusal> + Send>>;
+
+/// A verdict that is awaited, of [`Gate::Wait`].
+pub type Judging = Pin<Box<dyn Future<Output = Gate> + Send>>;
+
+/// Why a host ends a tunnel, or refuses a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// One word for the client, the reason of its Close: the rule. At most 123 bytes are sent.
+    pub word: String,
+    /// What happened, for [`Close::reason`](super::Close::reason).
+    pub reason: String,
+}
 
 /// Relays frames both ways until either side, a violation, a deadline or the drain ends it.
 ///
@@ -74,21 +126,89 @@ where
 pub(super) struct Hooks<'a> {
     session: &'a Mutex<dyn Session>,
     touched: Mutex<Instant>,
+    /// Frames of our own for the client, to be written between its messages.
+    asides: Mutex<Vec<u8>>,
+    /// One was added.
+    added: Notify,
+    /// They were taken.
+    taken: Notify,
 }
+
+/// Bytes of frames of our own that may wait for the client before more is read from it.
+const ASIDES: usize = 64 * 1024;
 
 impl<'a> Hooks<'a> {
     fn of(session: &'a Mutex<dyn Session>) -> Self {
-        Self { session, touched: Mutex::new(Instant::now()) }
+        Self {
+            session,
+            touched: Mutex::new(Instant::now()),
+            asides: Mutex::default(),
+            added: Notify::new(),
+            taken: Notify::new(),
+        }
     }
 
-    pub(super) fn message(&self, from: Role, message: &Message<'_>) {
-        lock(self.session).on_message(from, message);
+    /// Shows a message that goes on. Whether the next one is to be held.
+    pub(super) fn message(&self, from: Role, message: &Message<'_>) -> bool {
+        let mut session = lock(self.session);
+        session.on_message(from, message);
+        session.hold(from).is_some()
+    }
+
+    pub(super) fn hold(&self, from: Role) -> Option<usize> {
+        lock(self.session).hold(from)
+    }
+
+    pub(super) fn judge(&self, from: Role, message: &Message<'_>) -> Gate {
+        lock(self.session).judge(from, message)
+    }
+
+    pub(super) fn unjudged(&self, from: Role, so_far: u64) -> Gate {
+        lock(self.session).unjudged(from, so_far)
+    }
+
+    pub(super) fn refused(&self, from: Role, message: &Message<'_>, refusal: &Refusal) {
+        lock(self.session).on_refused(from, message, refusal);
+    }
+
+    /// Adds a frame for the client.
+    pub(super) fn tell_client(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        encode(&mut lock(&self.asides));
+        self.added.notify_one();
+    }
+
+    /// Resolves when there are frames for the client. Cancel safe.
+    async fn asides(&self) {
+        while lock(&self.asides).is_empty() {
+            self.added.notified().await;
+        }
+    }
+
+    fn take_asides(&self) -> Vec<u8> {
+        self.taken.notify_one();
+        mem::take(&mut lock(&self.asides))
+    }
+
+    /// Resolves when there is room for more frames for the client. Cancel safe.
+    pub(super) async fn room(&self) {
+        while lock(&self.asides).len() > ASIDES {
+            self.taken.notified().await;
+        }
     }
 
     pub(super) async fn pause(&self) {
         let pause = lock(self.session).pause();
         if let Some(pause) = pause {
             pause.await;
+        }
+    }
+
+    /// Resolves when the host ends the tunnel. To be called once.
+    async fn revoked(&self) -> Refusal {
+        let revoked = lock(self.session).revoked();
+        match revoked {
+            Some(revoked) => revoked.await,
+            None => std::future::pending().await,
         }
     }
 
@@ -141,12 +261,29 @@ where
 
     /// Runs both directions until one of them, a deadline or the drain gives a cause.
     async fn relay(&mut self, hooks: &Hooks<'_>, config: &Config) -> Cause {
-        tokio::select! {
-            cause = self.up.run(hooks) => cause,
-            cause = self.down.run(hooks) => cause,
-            () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },
-            () = config.drain.wait() => self.drain(hooks, config).await,
+        let mut revoked = pin!(hooks.revoked());
+        loop {
+            return tokio::select! {
+                cause = self.up.run(hooks) => cause,
+                cause = self.down.run(hooks) => cause,
+                refusal = revoked.as_mut() => Cause::Refused(refusal),
+                () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },
+                () = config.drain.wait() => self.drain(hooks, config).await,
+                () = hooks.asides() => match self.say(hooks).await {
+                    Ok(()) => continue,
+                    Err(cause) => cause,
+                },
+            };
         }
+    }
+
+    /// Tells the client what there is to tell, once the message on its way to it has ended.
+    async fn say(&mut self, hooks: &Hooks<'_>) -> Result<(), Cause> {
+        tokio::select! {
+            settled = self.down.settle(hooks, Border::Message) => settled?,
+            cause = self.up.run(hooks) => return Err(cause),
+        }
+        self.down.say(&hooks.take_asides()).await
     }
 
     /// Lets the messages under way finish.

@@ -2,7 +2,7 @@
 
 use super::{
     close::{Cause, Ended},
-    config::{Config, Drain},
+    config::{Config, Drain, Takeover},
     interim::Interim,
     session::{Session, tunnel},
 };
@@ -19,7 +19,7 @@ use hyper::{
     upgrade::{OnUpgrade, Upgraded},
 };
 use hyper_util::rt::TokioIo;
-use std::{future::Future, io, time::Duration};
+use std::{borrow::Cow, future::Future, io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -123,8 +123,12 @@ pub async fn upgrade<C: Connect>(
     connect: C,
     config: &Config,
 ) -> Result<Upgrade, UpgradeError> {
+    let offered = match config.takeover {
+        Takeover::Agreed => Cow::Borrowed(offer),
+        Takeover::Off => Cow::Owned(offer.without_server_takeover()),
+    };
     let io = connect.connect().await.map_err(UpgradeError::Connect)?;
-    let response = timeout(config.handshake_timeout, exchange(offer, request, io))
+    let response = timeout(config.handshake_timeout, exchange(&offered, request, io))
         .await
         .unwrap_or(Err(UpgradeError::Timeout(config.handshake_timeout)))?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -133,12 +137,26 @@ pub async fn upgrade<C: Connect>(
         ));
     }
     let (parts, body) = response.into_parts();
-    let accepted = handshake::check_response(offer, &parts).map_err(UpgradeError::Bad101)?;
+    let mut accepted = handshake::check_response(&offered, &parts).map_err(UpgradeError::Bad101)?;
     let mut response = Response::from_parts(parts, body);
+    if config.takeover == Takeover::Off {
+        forgo_client_takeover(offer, &mut accepted, response.headers_mut());
+    }
     let upstream = hyper::upgrade::on(&mut response);
     let tunnel = Tunnel { upstream, accepted, config: config.clone() };
     let response = response.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync());
     Ok(Upgrade::Switched(response, tunnel))
+}
+
+/// Tells the client to compress each message by itself, which a server may do unasked (RFC 7692
+/// section 7.1.1.2).
+fn forgo_client_takeover(offer: &Offer, accepted: &mut Accepted, headers: &mut HeaderMap) {
+    if let Some(deflate) = &mut accepted.deflate {
+        deflate.client_no_context_takeover = true;
+    }
+    if let Some(extensions) = accepted.extensions(offer) {
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
+    }
 }
 
 /// Sends the request and reads the response head.

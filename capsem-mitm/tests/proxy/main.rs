@@ -6,10 +6,14 @@
 
 mod support;
 
+mod ask;
+mod credentials;
 mod deadlines;
+mod gate;
 mod http;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
+mod reload;
 mod tunnel;
 mod upgrade;

@@ -47,10 +47,11 @@ fn configure(folder: &FilePath, upstream: &Upstream) {
 }
 
 async fn serve(folder: &FilePath) -> (Child, Front) {
-    let mut child = program(&["serve", "--config", "proxy.toml"], folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    spawn(program(&["serve", "--config", "proxy.toml"], folder)).await
+}
+
+async fn spawn(mut command: Command) -> (Child, Front) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = soon("the first line", lines.next_line()).await.unwrap().unwrap();
     let ready: Value = serde_json::from_str(&ready).unwrap();
@@ -228,4 +229,172 @@ async fn what_cannot_be_recorded_is_refused_at_once() {
         assert!(answer.starts_with("HTTP/1.1 503"), "{path:?}: {answer}");
     }
     assert_eq!(upstream.accepted(), 0);
+}
+
+#[tokio::test]
+async fn no_log_and_no_record_holds_a_credential() {
+    const CANARY: &str = "canary-4711-of-the-program";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let config = std::fs::read_to_string(folder.join("proxy.toml")).unwrap();
+    let credential = "[[credential]]\nhost = \"api.openai.com\"\nheader = \"authorization\"\n\
+        placeholder = \"Bearer capsem-openai\"\nvalue_env = \"OPENAI_TEST_KEY\"\nprefix = \"Bearer \"\n";
+    std::fs::write(folder.join("proxy.toml"), config + credential).unwrap();
+
+    // Without the value nothing begins.
+    let done = output(&["serve", "--config", "proxy.toml"], folder).await;
+    assert_eq!(done.status.code(), Some(2), "{}", text(&done.stderr));
+    assert_eq!(
+        text(&done.stderr),
+        "capsem-mitm: the credential of api.openai.com: there is no text in the variable \
+         OPENAI_TEST_KEY; set it\n"
+    );
+
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut command = program(&["serve", "--config", "proxy.toml"], folder);
+    command.env("RUST_LOG", "trace").env("OPENAI_TEST_KEY", CANARY).stderr(log);
+    let (mut child, front) = spawn(command).await;
+    for request in [
+        UPGRADE.replace("Bearer SECRET", "Bearer capsem-openai"),
+        format!("GET /a HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer capsem-openai\r\n\r\n"),
+    ] {
+        let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+        client.send(request).await;
+        let mut server = upstream.next().await;
+        let head = server.head().await;
+        assert!(head.contains(&format!("uthorization: Bearer {CANARY}\r\n")), "{head}");
+        // Neither a good answer nor a broken one.
+        server.send(format!("HTTP/1.1 200 {CANARY}\r\nX-Echo {CANARY}\r\n\r\n")).await;
+        let answer = text(&client.rest().await);
+        assert!(answer.starts_with("HTTP/1.1 502") && !answer.contains(CANARY), "{answer}");
+    }
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(soon("the program's end", child.wait()).await.unwrap().code(), Some(0));
+    for name in ["log", "events.jsonl", "session.db"] {
+        let written = std::fs::read(folder.join(name)).unwrap();
+        assert!(!written.is_empty(), "{name}");
+        let found = written.windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes());
+        assert!(!found, "{name} holds the value");
+    }
+    let records = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    assert_eq!(records.matches("\"credential_ref\":\"capsem-openai\"").count(), 2, "{records}");
+}
+
+#[tokio::test]
+async fn run_gives_the_command_the_placeholder_and_not_the_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = "[ca]\ndir = \"ca\"\n[[credential]]\nhost = \"api.openai.com\"\n\
+        placeholder = \"capsem-openai\"\nvalue_env = \"OPENAI_TEST_KEY\"\n";
+    std::fs::write(folder.join("proxy.toml"), config).unwrap();
+    let script = "test \"$OPENAI_TEST_KEY\" = capsem-openai && exit 7";
+    let mut command = program(&["run", "--config", "proxy.toml", "--", "sh", "-c", script], folder);
+    command.env("OPENAI_TEST_KEY", "a-value-of-its-own");
+    let done = soon("run", command.output()).await.unwrap();
+    assert_eq!(done.status.code(), Some(7), "{}", text(&done.stderr));
+}
+
+#[tokio::test]
+async fn rules_are_read_again_when_they_change_and_on_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut command = program(&["serve", "--config", "proxy.toml"], folder);
+    command.stderr(log);
+    let (mut child, front) = spawn(command).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    let hang_up = || rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let said = async |words: &str, times: usize| {
+        let path = folder.join("log");
+        soon(words, async {
+            while std::fs::read_to_string(&path).unwrap().matches(words).count() < times {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    client.head().await;
+
+    // What cannot be read changes nothing: the socket stays, and another is let in.
+    std::fs::write(folder.join("policy.toml"), "version = 1\n[[rule]]\nid = 'a'\nactoin = 'b'\n")
+        .unwrap();
+    said("the rules before it stay in force: policy.toml:4:1: unknown key `actoin`", 1).await;
+    server.send(b"\x81\x02hi").await;
+    assert_eq!(client.exact(4).await, b"\x81\x02hi");
+    let mut other = Client::tls(&front, Path::Explicit, HOST).await;
+    other.send(UPGRADE).await;
+    upstream.next().await.head().await;
+
+    // A change is seen; the socket it would block is closed.
+    std::fs::write(folder.join("new.toml"), "version = 1\n").unwrap();
+    std::fs::rename(folder.join("new.toml"), folder.join("policy.toml")).unwrap();
+    assert_eq!(client.rest().await, b"\x88\x02\x03\xf0");
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 403"));
+
+    // SIGHUP reads it whether it has changed or not.
+    hang_up();
+    said("new rules are in force file=policy.toml rules=0", 2).await;
+    std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
+    hang_up();
+    said("new rules are in force file=policy.toml rules=1", 1).await;
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(UPGRADE).await;
+    upstream.next().await.head().await;
+
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    drop((client, other, server));
+    assert_eq!(soon("the program's end", child.wait()).await.unwrap().code(), Some(0));
+    let lines = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    let records: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    check_whole(&records);
+    let fault = |record: &&Value| record["class"] == "policy";
+    let faults: Vec<_> = records.iter().filter(fault).collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!((&faults[0]["side"], &faults[0]["conn"]), (&json!("proxy"), &json!(null)));
+    let detail = faults[0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("policy.toml:4:1: "), "{detail}");
+    let revoked: Vec<_> = records.iter().filter(|r| r["close"]["code"] == 1008).collect();
+    assert_eq!(revoked.len(), 1, "{revoked:?}");
+    assert_eq!(revoked[0]["close"]["kind"], "policy");
+}
+
+#[tokio::test]
+async fn a_command_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut upstream = Upstream::tls(HOST).await;
+    configure(folder, &upstream);
+    std::fs::write(folder.join("policy.toml"), ALLOW.replace("\"allow\"", "\"ask\"")).unwrap();
+    let config = std::fs::read_to_string(folder.join("proxy.toml")).unwrap();
+    let script = "cat > question.json; grep -q '\"method\":\"GET\"' question.json || exit 1";
+    let asker = format!("[policy]\nasker = [\"sh\", \"-c\", '''{script}''']\n");
+    std::fs::write(folder.join("proxy.toml"), config.replace("[policy]\n", &asker)).unwrap();
+    let (_child, front) = serve(folder).await;
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(format!("GET /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    let mut server = upstream.next().await;
+    server.head().await;
+    let question: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("question.json")).unwrap())
+            .unwrap();
+    assert_eq!((&question["rule"], &question["path"]), (&json!("openai"), &json!("/a")));
+    let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+    client.send(format!("DELETE /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 403"));
+    let records = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    assert!(records.contains("\"answer\":\"allow\"") && records.contains("\"answer\":\"block\""));
 }

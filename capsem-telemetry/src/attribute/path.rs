@@ -84,7 +84,7 @@ fn anthropic(segments: &[&str]) -> Option<Shape> {
     })
 }
 
-/// `responses`, `chat/completions`, `completions`, `embeddings`, `realtime` and what is below.
+/// `responses`, `chat/completions`, `completions`, `embeddings`, `realtime`, `live` and below.
 fn openai(provider: Provider, segments: &[&str]) -> Option<Shape> {
     let (base, rest) = split_base(provider, segments)?;
     let (api, operation) = match rest {
@@ -96,7 +96,10 @@ fn openai(provider: Provider, segments: &[&str]) -> Option<Shape> {
         ["chat", "completions"] => (Api::ChatCompletions, Operation::Chat),
         ["completions"] => (Api::Completions, Operation::TextCompletion),
         ["embeddings"] => (Api::Embeddings, Operation::Embeddings),
-        ["realtime"] => (Api::Realtime, Operation::Realtime),
+        ["realtime"] | ["realtime", "translations"] => (Api::Realtime, Operation::Realtime),
+        ["live", "sessions"] | ["live", "sessions", _, "attach" | "fork"] => {
+            (Api::LiveSessions, Operation::Realtime)
+        }
         _ => return None,
     };
     let model = match base {
@@ -118,7 +121,7 @@ fn split_base<'a, 's>(
     segments: &'a [&'s str],
 ) -> Option<(&'a [&'s str], &'a [&'s str])> {
     let at = segments.iter().position(|s| {
-        matches!(*s, "responses" | "chat" | "completions" | "embeddings" | "realtime")
+        matches!(*s, "responses" | "chat" | "completions" | "embeddings" | "realtime" | "live")
     })?;
     let (base, rest) = segments.split_at_checked(at)?;
     let known = provider != Provider::Unknown;

@@ -35,6 +35,11 @@ fn openai() {
     check(host, "/v1/completions", "openai", "openai", "completions", "text_completion");
     check(host, "/v1/embeddings", "openai", "openai", "embeddings", "embeddings");
     check(host, "/v1/realtime", "openai", "openai", "realtime", "realtime_inference");
+    check(host, "/v1/realtime/translations", "openai", "openai", "realtime", "realtime_inference");
+    check(host, "/v1/live/sessions", "openai", "openai", "live_sessions", "realtime_inference");
+    let attach = "/v1/live/sessions/live_1/attach";
+    check(host, attach, "openai", "openai", "live_sessions", "realtime_inference");
+    check(host, "/v1/live/other", "openai", "openai", "-", "-");
     check(host, "/v1/models", "openai", "openai", "models", "models");
     check(host, "/v1/models/gpt-5", "openai", "openai", "models", "models");
     check(host, "/v1/files", "openai", "openai", "-", "-");
@@ -52,6 +57,19 @@ fn openai() {
     );
     check("chatgpt.com", "/backend-api/codex/models", "openai", "openai", "models", "models");
     check("chatgpt.com", "/backend-api/wham/tasks", "openai", "openai", "-", "-");
+}
+
+#[test]
+fn the_model_of_a_realtime_socket_is_in_its_query() {
+    #[track_caller]
+    fn check(path: &str, query: &str, model: Option<&str>) {
+        let it = attribute("res.openai.azure.com", path).with_query(query);
+        assert_eq!(it.model.as_deref(), model, "{path}?{query}");
+    }
+    check("/openai/v1/realtime", "model=voice-1", Some("voice-1"));
+    check("/openai/realtime", "api-version=1&deployment=my%2Dvoice", Some("my-voice"));
+    check("/openai/v1/realtime", "intent=transcription", None);
+    check("/openai/v1/responses", "model=m", None);
 }
 
 #[test]

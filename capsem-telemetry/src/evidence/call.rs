@@ -8,8 +8,10 @@ use crate::{
     Operation, ToolCall, ToolResult, Transport, Usage, redact,
 };
 
-use super::input::Walked;
+use super::input::{Payload, Settings, Walked};
 use super::json::Raw;
+use super::raw::RawCall;
+use super::tools::ToolMemory;
 
 /// Tool calls and tool results kept of one call. Real turns have a few dozen; what is beyond is
 /// left out and the evidence says `capture_limit`.
@@ -24,6 +26,25 @@ pub(super) struct Context {
     /// The API spoken, which the first message may tell where the path does not.
     pub(super) api: Api,
     pub(super) operation: Operation,
+    /// Which tool calls and results are known already.
+    pub(super) tools: ToolMemory,
+    /// Bytes kept of each call as they came, for a host.
+    pub(super) raw: usize,
+    /// Bytes of each call's content that go into its record.
+    pub(super) content: usize,
+}
+
+impl Context {
+    /// What the calls of `settings`' exchange have in common, spoken in `api`.
+    pub(super) fn new(
+        settings: Settings,
+        transport: Transport,
+        api: Api,
+        operation: Operation,
+    ) -> Self {
+        let Settings { exchange, attribution, tools, raw, content, .. } = settings;
+        Self { exchange, transport, attribution, api, operation, tools, raw, content }
+    }
 }
 
 /// A call that has not ended.
@@ -55,12 +76,16 @@ pub(super) struct Call {
     tool_results: Vec<ToolResult>,
     missing: Option<EvidenceReason>,
     read: bool,
+    /// Its bytes as they came, if any are to be kept.
+    raw: Option<Box<RawCall>>,
 }
 
 impl Call {
     /// A call whose request began at `started`.
-    pub(super) fn new(initiator: Initiator, started: Duration) -> Self {
+    pub(super) fn new(context: &Context, initiator: Initiator, started: Duration) -> Self {
+        let keep = context.raw.max(context.content);
         Self {
+            raw: (keep > 0).then(|| Box::new(RawCall::new(keep))),
             initiator,
             warmup: false,
             model_requested: None,
@@ -99,6 +124,32 @@ impl Call {
         self.missing.get_or_insert(reason);
     }
 
+    /// The call counts from `now`.
+    pub(super) fn began(&mut self, now: Duration) {
+        (self.started, self.sent) = (now, now);
+    }
+
+    /// The client asks for it now, with this message.
+    pub(super) fn asked(&mut self, now: Duration, message: Payload<'_>) {
+        self.began(now);
+        self.request_bytes = self.request_bytes.saturating_add(message.len);
+        self.keep_request(message);
+    }
+
+    /// Keeps a payload of the request, if any are to be kept.
+    pub(super) fn keep_request(&mut self, payload: Payload<'_>) {
+        if let Some(raw) = &mut self.raw {
+            raw.push_request(payload);
+        }
+    }
+
+    /// Keeps a payload of the response.
+    pub(super) fn keep_event(&mut self, payload: Payload<'_>) {
+        if let Some(raw) = &mut self.raw {
+            raw.push_event(payload);
+        }
+    }
+
     /// A piece of output arrived.
     pub(super) fn delta(&mut self, now: Duration) {
         self.first_delta.get_or_insert(now);
@@ -121,7 +172,7 @@ impl Call {
             return;
         }
         if self.tool_calls.len() < MAX_TOOLS {
-            self.tool_calls.push(ToolCall { call_id, name, kind });
+            self.tool_calls.push(ToolCall { call_id, name, kind, cancelled: false });
         } else {
             self.degrade(EvidenceReason::CaptureLimit);
         }
@@ -133,7 +184,7 @@ impl Call {
         if let Some(result) = self.tool_results.iter_mut().find(known) {
             result.is_error = is_error.or(result.is_error);
         } else if self.tool_results.len() < MAX_TOOLS {
-            self.tool_results.push(ToolResult { call_id, is_error });
+            self.tool_results.push(ToolResult { call_id, is_error, name: None, answers: None });
         } else {
             self.degrade(EvidenceReason::CaptureLimit);
         }
@@ -145,9 +196,22 @@ impl Call {
         self.tool_results.clear();
     }
 
-    /// Keeps the results `fresh` says yes to.
-    pub(super) fn retain_results(&mut self, mut fresh: impl FnMut(&str) -> bool) {
-        self.tool_results.retain(|result| result.call_id.as_deref().is_none_or(&mut fresh));
+    /// The result of the tool call `id` was taken back.
+    pub(super) fn forget_result(&mut self, id: &str) {
+        self.tool_results.retain(|result| result.call_id.as_deref() != Some(id));
+    }
+
+    /// The tool call `id` is no longer wanted.
+    pub(super) fn cancel_tool(&mut self, id: &str) {
+        let wanted = |call: &&mut ToolCall| call.call_id.as_deref() == Some(id);
+        if let Some(call) = self.tool_calls.iter_mut().find(wanted) {
+            call.cancelled = true;
+        }
+    }
+
+    /// Keeps the results nobody reported before, and says which calls they answer.
+    pub(super) fn match_results(&mut self, context: &Context) {
+        self.tool_results.retain_mut(|result| context.tools.answer(&context.attribution, result));
     }
 
     /// Whether the model called a tool of a kind `wanted` says yes to.
@@ -156,12 +220,22 @@ impl Call {
     }
 
     /// The record of this call, which ends now.
-    pub(super) fn end(self, context: &Context, now: Duration, status: CallStatus) -> ModelCall {
+    pub(super) fn end(mut self, context: &Context, now: Duration, status: CallStatus) -> Finished {
         let first = self.first_delta.or(self.first_item).filter(|_| !self.untimed);
-        ModelCall {
+        let call = Id::fresh();
+        context.tools.called(&context.attribution, call, &self.tool_calls);
+        for result in &mut self.tool_results {
+            // Some tools are run and answered before their call ends.
+            if self.tool_calls.iter().any(|call| call.call_id == result.call_id) {
+                context.tools.answer(&context.attribution, result);
+            }
+        }
+        let raw = self.raw.map(|raw| *raw);
+        let kept = raw.as_ref().filter(|_| context.content > 0);
+        let record = ModelCall {
             exchange: context.exchange,
             transport: context.transport,
-            call: Id::fresh(),
+            call,
             provider: context.attribution.provider,
             protocol: context.attribution.protocol,
             api: Some(context.api),
@@ -183,16 +257,27 @@ impl Call {
             response_bytes: self.response_bytes,
             time_to_first_token_ms: first.map(|first| millis(first.saturating_sub(self.sent))),
             duration_ms: millis(now.saturating_sub(self.started)),
+            content: kept.map(|raw| raw.content(context.content)),
             evidence: match self.missing {
                 None => Evidence::FULL,
                 Some(reason) if self.read => Evidence::partial(reason),
                 Some(reason) => Evidence::none(reason),
             },
-        }
+        };
+        Finished { call: record, raw: raw.filter(|_| context.raw > 0) }
     }
 }
 
-fn millis(span: Duration) -> u64 {
+/// A call that has ended, and its bytes where [`Settings::raw`] asks for them.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The record.
+    pub call: ModelCall,
+    /// The request and the events it was read from.
+    pub raw: Option<RawCall>,
+}
+
+pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -32,6 +32,12 @@ pub(super) fn dialect(api: Api) -> Option<Box<dyn Dialect>> {
         Api::ChatCompletions => Some(Box::new(openai::Chat::default())),
         Api::Messages => Some(Box::new(anthropic::Messages::default())),
         Api::GenerateContent => Some(Box::new(gemini::Generate::default())),
-        Api::Completions | Api::Embeddings | Api::Realtime | Api::Live | Api::Models => None,
+        Api::Completions
+        | Api::Embeddings
+        | Api::Realtime
+        | Api::LiveSessions
+        | Api::Live
+        | Api::Mcp
+        | Api::Models => None,
     }
 }

@@ -8,10 +8,10 @@ use crate::{CallStatus, EvidenceReason, Usage};
 use super::call::{Call, call_error, set};
 use super::dialect::Dialect;
 use super::input::Payload;
-use super::json::Raw;
+use super::json::{self, Raw};
 
 /// The kind of every tool call here.
-const FUNCTION: &str = "function_call";
+pub(super) const FUNCTION: &str = "function_call";
 
 /// Reads the one call of an exchange.
 #[derive(Debug, Default)]
@@ -133,19 +133,22 @@ impl Generate {
     }
 }
 
-/// Reads the cumulative counts of a chunk. Thoughts are not in the candidates' count, and what tools
-/// put into the prompt is not in the prompt's: the record's totals include both.
-fn usage(metadata: Raw<'_>) -> Option<Usage> {
-    let (mut prompt, mut tools, mut candidates, mut thoughts) = (None, None, None, None);
+/// Reads the cumulative counts of a chunk. Thoughts are not in the output's count, and what tools
+/// put into the prompt is not in the prompt's: the record's totals include both. Live has another
+/// name for the output.
+pub(super) fn usage(metadata: Raw<'_>) -> Option<Usage> {
+    let (mut prompt, mut tools, mut output, mut thoughts) = (None, None, None, None);
     let mut read = Usage::default();
-    let object = metadata.members(|key, value| match key {
+    let object = metadata.members(|key, value| match &*json::camel(key) {
         "promptTokenCount" => prompt = value.count(),
         "toolUsePromptTokenCount" => tools = value.count(),
-        "candidatesTokenCount" => candidates = value.count(),
+        "candidatesTokenCount" | "responseTokenCount" => output = value.count(),
         "thoughtsTokenCount" => thoughts = value.count(),
         "cachedContentTokenCount" => read.cached_input_tokens = value.count(),
         "promptTokensDetails" => read.audio_input_tokens = audio(value),
-        "candidatesTokensDetails" => read.audio_output_tokens = audio(value),
+        "candidatesTokensDetails" | "responseTokensDetails" => {
+            read.audio_output_tokens = audio(value);
+        }
         _ => {}
     });
     let sum = |total: Option<u64>, part: Option<u64>| match (total, part) {
@@ -153,7 +156,7 @@ fn usage(metadata: Raw<'_>) -> Option<Usage> {
         (total, part) => Some(total.unwrap_or(0).saturating_add(part.unwrap_or(0))),
     };
     read.input_tokens = sum(prompt, tools);
-    read.output_tokens = sum(candidates, thoughts);
+    read.output_tokens = sum(output, thoughts);
     read.reasoning_tokens = thoughts;
     object.then_some(read)
 }
@@ -162,23 +165,31 @@ fn usage(metadata: Raw<'_>) -> Option<Usage> {
 fn audio(details: Raw<'_>) -> Option<u64> {
     let mut audio = None;
     details.elements(|detail| {
-        if detail.member("modality").and_then(Raw::str).as_deref() == Some("AUDIO") {
-            set(&mut audio, detail.member("tokenCount").and_then(Raw::count));
+        let (mut modality, mut count) = (None, None);
+        detail.members(|key, value| match &*json::camel(key) {
+            "modality" => modality = value.str(),
+            "tokenCount" => count = value.count(),
+            _ => {}
+        });
+        if modality.as_deref() == Some("AUDIO") {
+            set(&mut audio, count);
         }
     });
     audio
 }
 
 /// Reads a content of the request: function responses after the model's last content are new.
-fn results(call: &mut Call, content: Raw<'_>) {
+pub(super) fn results(call: &mut Call, content: Raw<'_>) {
     if content.member("role").and_then(Raw::str).as_deref() == Some("model") {
         return call.forget_results();
     }
     if let Some(parts) = content.member("parts") {
         parts.elements(|part| {
-            if let Some(response) = part.member("functionResponse") {
-                call.tool_result(response.member("id").and_then(Raw::text), None);
-            }
+            part.members(|key, value| {
+                if &*json::camel(key) == "functionResponse" {
+                    call.tool_result(value.member("id").and_then(Raw::text), None);
+                }
+            });
         });
     }
 }

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use crate::{Attribution, Evidence, EvidenceReason, ModelCall, Operation, Transport};
+use crate::{Attribution, CallError, Evidence, EvidenceReason, ModelCall, Operation, Transport};
 
-use super::call::Context;
+use super::call::{Context, Finished};
 use super::dialect::dialect;
 use super::input::{RequestHead, ResponseHead, Settings};
 
+mod elements;
 mod exchange;
 
 use exchange::Exchange;
@@ -25,7 +26,7 @@ use exchange::Exchange;
 /// use capsem_telemetry::{CallStatus, Id, attribute};
 ///
 /// let attribution = attribute("api.openai.com", "/v1/responses");
-/// let settings = Settings { exchange: Id::fresh(), attribution, capture: 1 << 20 };
+/// let settings = Settings::new(Id::fresh(), attribution, 1 << 20);
 /// let mut exchange = HttpEvidence::new(
 ///     settings,
 ///     RequestHead { method: "POST", ..RequestHead::default() },
@@ -64,14 +65,9 @@ impl HttpEvidence {
             let reason = EvidenceReason::UnknownSchema;
             return Self(Reading::Nothing(Some(Evidence::none(reason))));
         };
-        let context = Context {
-            exchange: settings.exchange,
-            transport: Transport::Http,
-            attribution: settings.attribution,
-            api,
-            operation,
-        };
-        let exchange = Exchange::new(context, dialect, settings.capture, request);
+        let capture = settings.capture;
+        let context = Context::new(settings, Transport::Http, api, operation);
+        let exchange = Exchange::new(context, dialect, capture, request);
         Self(Reading::Call(Box::new(exchange)))
     }
 
@@ -107,7 +103,32 @@ impl HttpEvidence {
     pub fn take_calls(&mut self) -> Vec<ModelCall> {
         match &mut self.0 {
             Reading::Nothing(_) => Vec::new(),
+            Reading::Call(exchange) => exchange.take_call().into_iter().map(call).collect(),
+        }
+    }
+
+    /// The same with the bytes it was read from, where [`Settings::raw`] asks for them.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        match &mut self.0 {
+            Reading::Nothing(_) => Vec::new(),
             Reading::Call(exchange) => exchange.take_call().into_iter().collect(),
+        }
+    }
+
+    /// Says that the request was not let through, and why: its call ends as `denied`. `false` if
+    /// it asks no model anything.
+    pub fn denied(&mut self, now: Duration, why: &CallError) -> bool {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.denied(now, why);
+        }
+        matches!(self.0, Reading::Call(_))
+    }
+
+    /// Ends what is open, so that the last call can be taken with its bytes before
+    /// [`finish`](Self::finish).
+    pub fn end(&mut self, now: Duration, complete: bool) {
+        if let Reading::Call(exchange) = &mut self.0 {
+            exchange.finish(now, complete);
         }
     }
 
@@ -120,8 +141,13 @@ impl HttpEvidence {
             Reading::Nothing(evidence) => (Vec::new(), evidence, 0),
             Reading::Call(mut exchange) => {
                 exchange.finish(now, complete);
-                (exchange.take_call().into_iter().collect(), Some(exchange.evidence()), 1)
+                let last = exchange.take_call().into_iter().map(call).collect();
+                (last, Some(exchange.evidence()), 1)
             }
         }
     }
+}
+
+fn call(finished: Finished) -> ModelCall {
+    finished.call
 }

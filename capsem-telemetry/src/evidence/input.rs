@@ -3,6 +3,7 @@
 use crate::{Attribution, EvidenceReason, Id};
 
 use super::json::{self, Raw};
+use super::tools::ToolMemory;
 
 /// What an interpreter must know before the first byte.
 #[derive(Clone, Debug)]
@@ -14,6 +15,22 @@ pub struct Settings {
     /// Bytes of one HTTP body or event kept for reading; what is longer is read up to here, and the
     /// evidence says `capture_limit`. Messages of a WebSocket come cut by who feeds them in.
     pub capture: usize,
+    /// Tool calls known so far. Exchanges that share it match a result to its call across sockets
+    /// and requests, and report each result once.
+    pub tools: ToolMemory,
+    /// Bytes of each call's request, and as many of its events, handed out as they came in
+    /// [`Finished::raw`](super::Finished::raw); 0 for none. They are not redacted.
+    pub raw: usize,
+    /// Bytes of each call's request, and as many of its response, that go into its record,
+    /// redacted; 0 for none.
+    pub content: usize,
+}
+
+impl Settings {
+    /// An exchange that shares nothing with others and keeps no content.
+    pub fn new(exchange: Id, attribution: Attribution, capture: usize) -> Self {
+        Self { exchange, attribution, capture, tools: ToolMemory::default(), raw: 0, content: 0 }
+    }
 }
 
 /// One whole data message of a WebSocket, unmasked, put together and inflated.
@@ -57,7 +74,7 @@ pub(super) struct Payload<'a> {
     pub(super) text: &'a str,
     /// Bytes of all of it.
     pub(super) len: u64,
-    missing: Option<EvidenceReason>,
+    pub(super) missing: Option<EvidenceReason>,
 }
 
 /// What became of reading an object.

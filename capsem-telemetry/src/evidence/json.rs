@@ -26,6 +26,11 @@ impl<'a> Raw<'a> {
         Self(payload)
     }
 
+    /// The value as it stands in the payload.
+    pub(crate) fn json(self) -> &'a str {
+        self.0.trim()
+    }
+
     /// The value as a string of at most [`MAX_TEXT`] bytes; `None` for any other type.
     pub(crate) fn text(self) -> Option<String> {
         Some(bounded(&self.str()?).to_owned())
@@ -59,9 +64,10 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The value as the text of a number, for codes that may be either.
+    /// The value as the text of a whole number, for codes that may be either.
     pub(crate) fn digits(self) -> Option<String> {
-        self.count().map(|number| number.to_string())
+        let negative = || self.json().parse::<i64>().ok().map(|number| number.to_string());
+        self.count().map(|number| number.to_string()).or_else(negative)
     }
 
     /// `None` for the value `null`, so that absent and null are one case.
@@ -134,6 +140,25 @@ pub(crate) fn leading_type(payload: &[u8]) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(rest.get(..end)?).ok()
+}
+
+/// A key as protobuf's JSON writes it, for those who may send `snake_case`.
+pub(crate) fn camel(key: &str) -> Cow<'_, str> {
+    if !key.contains('_') {
+        return Cow::Borrowed(key);
+    }
+    let mut upper = false;
+    let mut camel = String::with_capacity(key.len());
+    for letter in key.chars() {
+        if letter == '_' {
+            upper = !camel.is_empty();
+        } else if std::mem::take(&mut upper) {
+            camel.push(letter.to_ascii_uppercase());
+        } else {
+            camel.push(letter);
+        }
+    }
+    Cow::Owned(camel)
 }
 
 /// A JSON string as text. Read as bytes, because that accepts a lone surrogate where text would

@@ -8,20 +8,42 @@
 //!
 //! - [`WsEvidence`]: the messages of a WebSocket.
 //! - [`HttpEvidence`]: the two bodies of an HTTP exchange, as JSON or as server-sent events.
+//!
+//! A host that has parsers of its own asks for the bytes of each call ([`Settings::raw`]) and takes
+//! calls with [`WsEvidence::take_finished`].
 
 mod anthropic;
 mod call;
 mod dialect;
+mod facts;
 mod gemini;
+mod gemini_live;
 mod http;
 mod input;
 mod json;
+mod log;
+mod mcp;
 mod openai;
+mod raw;
+mod refusal;
+mod remembered;
+mod shape;
+mod tools;
 mod ws;
 
+pub use call::Finished;
+pub use facts::MessageFacts;
 pub use http::HttpEvidence;
 pub use input::{RequestHead, ResponseHead, Seen, Settings};
+pub use raw::RawCall;
+pub use refusal::refusal;
+pub use tools::ToolMemory;
 pub use ws::WsEvidence;
+
+/// What a JSON string says; `None` if the text is none.
+pub(crate) fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
+    json::Raw::new(json).str()
+}
 
 #[cfg(test)]
 mod tests;

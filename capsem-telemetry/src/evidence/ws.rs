@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use crate::{Api, CallStatus, Evidence, EvidenceReason, ModelCall, Operation, Transport};
+use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, ToolUse};
 
-use super::call::Context;
+use super::call::Finished;
 use super::input::{Payload, Seen, Settings};
-use super::openai::{self, Lanes};
+use super::log::Interpreter;
+use super::shape;
 
 /// Reads the model calls of one WebSocket.
 ///
@@ -17,8 +18,7 @@ use super::openai::{self, Lanes};
 /// use capsem_telemetry::{CallStatus, Id, attribute};
 ///
 /// let attribution = attribute("api.openai.com", "/v1/responses");
-/// let mut socket =
-///     WsEvidence::new(Settings { exchange: Id::fresh(), attribution, capture: 1 << 20 });
+/// let mut socket = WsEvidence::new(Settings::new(Id::fresh(), attribution, 1 << 20));
 /// let text = |json: &'static str| Seen {
 ///     payload: json.as_bytes(),
 ///     binary: false,
@@ -47,7 +47,7 @@ pub struct WsEvidence {
 enum Reading {
     /// The path says nothing; the client's first message may.
     Undecided(Opaque),
-    Responses(Box<Lanes>),
+    Known(Box<dyn Interpreter>),
     Unknown(Opaque),
 }
 
@@ -61,9 +61,9 @@ impl WsEvidence {
     /// Begins with the socket: time counts from the same moment as the exchange's.
     pub fn new(settings: Settings) -> Self {
         let reading = match settings.attribution.api {
-            Some(Api::Responses) => Reading::Responses(Box::new(lanes(&settings))),
-            Some(_) => Reading::Unknown(Opaque::default()),
             None => Reading::Undecided(Opaque::default()),
+            Some(api) => shape::interpreter(api, settings.clone())
+                .map_or(Reading::Unknown(Opaque::default()), Reading::Known),
         };
         Self { settings, reading }
     }
@@ -71,16 +71,10 @@ impl WsEvidence {
     /// Reads a message the client sent, which had come whole at `now`.
     pub fn client_message(&mut self, now: Duration, message: Seen<'_>) {
         let payload = Payload::new(message.payload, message.len, message.truncated);
-        if let Reading::Undecided(opaque) = self.reading {
-            self.reading = if openai::is_create(payload) {
-                Reading::Responses(Box::new(lanes(&self.settings)))
-            } else {
-                Reading::Unknown(opaque)
-            };
-        }
+        self.decide(payload);
         match &mut self.reading {
-            Reading::Responses(lanes) if is_json(message) => lanes.client(now, payload),
-            Reading::Responses(lanes) => lanes.unreadable(strange(message)),
+            Reading::Known(interpreter) if is_json(message) => interpreter.client(now, payload),
+            Reading::Known(interpreter) => interpreter.unreadable(strange(message)),
             Reading::Undecided(opaque) | Reading::Unknown(opaque) => opaque.note(message),
         }
     }
@@ -88,11 +82,25 @@ impl WsEvidence {
     /// Reads a message the server sent.
     pub fn server_message(&mut self, now: Duration, message: Seen<'_>) {
         match &mut self.reading {
-            Reading::Responses(lanes) if is_json(message) => {
-                lanes.server(now, Payload::new(message.payload, message.len, message.truncated));
+            Reading::Known(interpreter) if is_json(message) => {
+                let payload = Payload::new(message.payload, message.len, message.truncated);
+                interpreter.server(now, payload);
             }
-            Reading::Responses(lanes) => lanes.unreadable(strange(message)),
+            Reading::Known(interpreter) => interpreter.unreadable(strange(message)),
             Reading::Undecided(opaque) | Reading::Unknown(opaque) => opaque.note(message),
+        }
+    }
+
+    /// Reads a message of the client that was not let through, and why: what it asks for leaves a
+    /// record with the status `denied`. `false` if it asks for nothing that is known.
+    pub fn denied_message(&mut self, now: Duration, message: Seen<'_>, why: &CallError) -> bool {
+        let payload = Payload::new(message.payload, message.len, message.truncated);
+        self.decide(payload);
+        match &mut self.reading {
+            Reading::Known(interpreter) if is_json(message) => {
+                interpreter.denied(now, payload, why)
+            }
+            Reading::Known(_) | Reading::Undecided(_) | Reading::Unknown(_) => false,
         }
     }
 
@@ -100,7 +108,7 @@ impl WsEvidence {
     /// inflater that failed. Every call open now knows only a part.
     pub fn unreadable(&mut self, reason: EvidenceReason) {
         match &mut self.reading {
-            Reading::Responses(lanes) => lanes.unreadable(reason),
+            Reading::Known(interpreter) => interpreter.unreadable(reason),
             Reading::Undecided(opaque) | Reading::Unknown(opaque) => {
                 opaque.reason.get_or_insert(reason);
             }
@@ -109,27 +117,60 @@ impl WsEvidence {
 
     /// The calls that have ended since this was last asked, in the order they ended.
     pub fn take_calls(&mut self) -> Vec<ModelCall> {
+        self.take_finished().into_iter().map(|finished| finished.call).collect()
+    }
+
+    /// The same with the bytes they were read from, where [`Settings::raw`] asks for them.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
         match &mut self.reading {
-            Reading::Responses(lanes) => lanes.take_finished(),
+            Reading::Known(interpreter) => interpreter.log().take_finished(),
             Reading::Undecided(_) | Reading::Unknown(_) => Vec::new(),
         }
     }
 
-    /// Ends with the socket. Calls that are still open are `connection_lost` if it was `lost` in
-    /// the middle, else `cancelled`: a client that goes in order gives them up.
+    /// The tool uses that have ended since this was last asked; only MCP has any.
+    pub fn take_tool_uses(&mut self) -> Vec<ToolUse> {
+        match &mut self.reading {
+            Reading::Known(interpreter) => interpreter.log().take_tool_uses(),
+            Reading::Undecided(_) | Reading::Unknown(_) => Vec::new(),
+        }
+    }
+
+    /// Ends what is open, so that the last of it can be taken before [`finish`](Self::finish).
+    /// Calls are `connection_lost` if the socket was `lost` in the middle, else `cancelled`: a
+    /// client that goes in order gives them up.
+    pub fn end(&mut self, now: Duration, lost: bool) {
+        let status = if lost { CallStatus::ConnectionLost } else { CallStatus::Cancelled };
+        if let Reading::Known(interpreter) = &mut self.reading {
+            interpreter.end_all(now, status);
+        }
+    }
+
+    /// Ends with the socket, as [`end`](Self::end) does.
     ///
     /// Returns the calls not yet taken, how much of the socket was read (nothing to say where no
     /// protocol was known and no message came), and how many calls there were in all.
     pub fn finish(mut self, now: Duration, lost: bool) -> (Vec<ModelCall>, Option<Evidence>, u64) {
-        let open = if lost { CallStatus::ConnectionLost } else { CallStatus::Cancelled };
+        self.end(now, lost);
+        let calls = self.take_calls();
         match &mut self.reading {
-            Reading::Responses(lanes) => {
-                lanes.end_all(now, open);
-                (lanes.take_finished(), Some(lanes.evidence()), lanes.total())
+            Reading::Known(interpreter) => {
+                let log = interpreter.log();
+                (calls, Some(log.evidence()), log.total())
             }
             Reading::Undecided(opaque) | Reading::Unknown(opaque) => {
-                (Vec::new(), opaque.reason.map(Evidence::none), 0)
+                (calls, opaque.reason.map(Evidence::none), 0)
             }
+        }
+    }
+
+    /// The client's first message tells the protocol, if it ever does.
+    fn decide(&mut self, first: Payload<'_>) {
+        if let Reading::Undecided(opaque) = self.reading {
+            let settings = || self.settings.clone();
+            self.reading = shape::recognise(first)
+                .and_then(|api| shape::interpreter(api, settings()))
+                .map_or(Reading::Unknown(opaque), Reading::Known);
         }
     }
 }
@@ -143,19 +184,9 @@ impl Opaque {
     }
 }
 
-fn lanes(settings: &Settings) -> Lanes {
-    Lanes::new(Context {
-        exchange: settings.exchange,
-        transport: Transport::Websocket,
-        attribution: settings.attribution.clone(),
-        api: Api::Responses,
-        operation: Operation::Chat,
-    })
-}
-
-/// Whether a message is to be read as JSON. Some servers send theirs in binary messages.
+/// Whether a message is to be read as JSON: an object, or a batch of them. Some servers send theirs in binary messages.
 fn is_json(message: Seen<'_>) -> bool {
-    message.payload.trim_ascii_start().first() == Some(&b'{')
+    matches!(message.payload.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// Why a message that is no JSON of a known protocol cannot be read.

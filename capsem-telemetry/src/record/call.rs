@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Evidence;
+use super::{Content, Evidence};
 use crate::word::words;
 use crate::{Api, Id, Operation, Protocol, Provider};
 
@@ -58,6 +58,9 @@ pub struct ModelCall {
     pub time_to_first_token_ms: Option<u64>,
     /// Milliseconds from the request's first byte to the response's end.
     pub duration_ms: u64,
+    /// What was said; null where content is not recorded.
+    #[serde(default)]
+    pub content: Option<Content>,
     /// How much of this call could be read.
     pub evidence: Evidence,
 }
@@ -91,8 +94,11 @@ pub struct ToolCall {
     pub call_id: Option<String>,
     /// The tool.
     pub name: Option<String>,
-    /// The provider's word for the kind of call, such as `function_call` or `tool_use`.
+    /// The provider's word for the kind of call, such as `function_call` or `server_tool_use`.
     pub kind: String,
+    /// The model took the call back before it was answered.
+    #[serde(default)]
+    pub cancelled: bool,
 }
 
 /// The result of a tool call that a request carried.
@@ -102,6 +108,12 @@ pub struct ToolResult {
     pub call_id: Option<String>,
     /// Whether the tool failed; null if the protocol does not say.
     pub is_error: Option<bool>,
+    /// The tool that was called, where its call was seen.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The model call that called it.
+    #[serde(default)]
+    pub answers: Option<Id>,
 }
 
 /// What a provider or the proxy said went wrong.

@@ -100,5 +100,11 @@ words! {
         ConnLimit = "conn_limit",
         /// A ledger's sink failed.
         Sink = "sink",
+        /// A credential that a request must have cannot be had.
+        Credential = "credential",
+        /// A message that a rule had to see and could not.
+        Uninspectable = "uninspectable",
+        /// A rule file that cannot be used; the rules before it stay.
+        Policy = "policy",
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn session() -> Vec<Record> {
             upstream_addr: Some(([192, 0, 2, 7], 443).into()),
         }),
         Record::ModelCall(Box::new(model_call())),
+        Record::ToolUse(Box::new(tool_use())),
         Record::Fault(Fault {
             conn: Some(id(1)),
             exchange: Some(id(2)),
@@ -117,12 +118,60 @@ pub(crate) fn model_call() -> ModelCall {
             call_id: Some("call_1".to_owned()),
             name: Some("shell".to_owned()),
             kind: "function_call".to_owned(),
+            cancelled: false,
         }],
-        tool_results: vec![ToolResult { call_id: Some("call_0".to_owned()), is_error: None }],
+        tool_results: vec![ToolResult {
+            call_id: Some("call_0".to_owned()),
+            is_error: None,
+            name: Some("shell".to_owned()),
+            answers: Some(id(9)),
+        }],
         request_bytes: 780,
         response_bytes: 6800,
         time_to_first_token_ms: Some(210),
         duration_ms: 600,
+        content: None,
         evidence: Evidence::FULL,
     }
+}
+
+pub(crate) fn tool_use() -> ToolUse {
+    ToolUse {
+        exchange: id(2),
+        transport: Transport::Websocket,
+        call: id(4),
+        server: Some("tickets".to_owned()),
+        request_id: Some("7".to_owned()),
+        name: Some("find".to_owned()),
+        status: CallStatus::Completed,
+        is_error: Some(false),
+        error: None,
+        request_bytes: 90,
+        response_bytes: 60,
+        duration_ms: 12,
+        content: Some(Content { request: "{}".to_owned(), response: String::new(), cut: false }),
+        evidence: Evidence::FULL,
+    }
+}
+
+/// Records of judgements, which not every session has.
+pub(crate) fn judgements() -> [Record; 2] {
+    let refused = Refused {
+        exchange: id(2),
+        direction: Direction::ToUpstream,
+        action: Action::Block,
+        rule: Some("no-large-models".to_owned()),
+        reason: Some("too dear".to_owned()),
+        model: Some("gpt-5-pro".to_owned()),
+        bytes: 90,
+    };
+    let asked = Asked {
+        conn: id(1),
+        exchange: id(2),
+        on: Event::Message,
+        rule: Some("ask-first".to_owned()),
+        answer: Answer::Allow,
+        duration_ms: 1500,
+    };
+    [Record::Refused(Box::new(refused)), Record::Asked(Box::new(asked))]
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::samples::{decided, id, model_call, session};
+use crate::record::samples::{decided, id, judgements, model_call, session};
 
 const AT: &str = "2026-11-23T10:00:00.000042Z";
 
@@ -46,10 +46,19 @@ fn each_kind_has_its_fields_in_full() {
             r#""usage":{"input_tokens":120,"output_tokens":30,"cached_input_tokens":0,"#,
             r#""cache_write_tokens":null,"reasoning_tokens":null,"audio_input_tokens":null,"#,
             r#""audio_output_tokens":null},"#,
-            r#""tool_calls":[{"call_id":"call_1","name":"shell","kind":"function_call"}],"#,
-            r#""tool_results":[{"call_id":"call_0","is_error":null}],"#,
+            r#""tool_calls":[{"call_id":"call_1","name":"shell","kind":"function_call","#,
+            r#""cancelled":false}],"#,
+            r#""tool_results":[{"call_id":"call_0","is_error":null,"name":"shell","#,
+            r#""answers":"000000000009"}],"#,
             r#""request_bytes":780,"response_bytes":6800,"time_to_first_token_ms":210,"#,
-            r#""duration_ms":600,"evidence":{"state":"full","reason":null}"#
+            r#""duration_ms":600,"content":null,"evidence":{"state":"full","reason":null}"#
+        ),
+        concat!(
+            r#""exchange":"000000000002","transport":"websocket","call":"000000000004","#,
+            r#""server":"tickets","request_id":"7","name":"find","status":"completed","#,
+            r#""is_error":false,"error":null,"request_bytes":90,"response_bytes":60,"#,
+            r#""duration_ms":12,"content":{"request":"{}","response":"","cut":false},"#,
+            r#""evidence":{"state":"full","reason":null}"#
         ),
         concat!(
             r#""conn":"000000000001","exchange":"000000000002","side":"upstream","#,
@@ -72,6 +81,23 @@ fn each_kind_has_its_fields_in_full() {
 }
 
 #[test]
+fn judgements_have_their_fields_in_full() {
+    let fields = [
+        concat!(
+            r#""exchange":"000000000002","direction":"to_upstream","action":"block","#,
+            r#""rule":"no-large-models","reason":"too dear","model":"gpt-5-pro","bytes":90"#
+        ),
+        concat!(
+            r#""conn":"000000000001","exchange":"000000000002","on":"message","#,
+            r#""rule":"ask-first","answer":"allow","duration_ms":1500"#
+        ),
+    ];
+    for (record, fields) in judgements().into_iter().zip(fields) {
+        check(record, fields);
+    }
+}
+
+#[test]
 fn what_is_unknown_is_null() {
     let call = ModelCall { usage: None, error: None, ..model_call() };
     let line = stamped(1, Record::ModelCall(Box::new(call))).to_json();
@@ -84,7 +110,8 @@ fn fault_classes_are_those_of_the_contract() {
     let words = "tls tls_timeout head head_timeout framing early_data authority dest_class dns \
                  connect connect_timeout upstream_tls bad_101 handshake_timeout mask rsv opcode \
                  control length interleave utf8 close_code frame_limit message_limit \
-                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink";
+                 fragment_limit inflate inflate_limit stall reset eof conn_limit sink credential policy \
+                 uninspectable";
     for word in words.split_whitespace() {
         let class: FaultClass =
             serde_json::from_str(&format!("\"{word}\"")).unwrap_or_else(|e| panic!("{word}: {e}"));

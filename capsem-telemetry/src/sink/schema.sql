@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS tool_calls (
     id               INTEGER PRIMARY KEY,
     event_id         TEXT NOT NULL,
     timestamp        TEXT NOT NULL,
-    model_call_id    INTEGER NOT NULL REFERENCES model_calls (id),
+    model_call_id    INTEGER REFERENCES model_calls (id),
     provider         TEXT NOT NULL,
     status           TEXT NOT NULL,
     call_index       INTEGER NOT NULL,

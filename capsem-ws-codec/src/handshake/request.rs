@@ -47,6 +47,23 @@ impl Offer {
         HeaderValue::try_from(self.extensions.join(", ")).ok()
     }
 
+    /// The same offer with every permessage-deflate of it asking the server to compress each message
+    /// by itself (RFC 7692 section 7.1.1.1): then one can be left out on the way to the client
+    /// without harm to the next.
+    ///
+    /// Any server that takes such an offer must do so, and any client that offered compression can
+    /// read it.
+    #[must_use]
+    pub fn without_server_takeover(&self) -> Self {
+        let mut offer = self.clone();
+        for (text, params) in offer.extensions.iter_mut().zip(&mut offer.deflate) {
+            if params.forgo_server_context() {
+                text.push_str("; server_no_context_takeover");
+            }
+        }
+        offer
+    }
+
     /// What a server agrees to that speaks none of the subprotocols and can do all of the first
     /// permessage-deflate offer.
     #[must_use]

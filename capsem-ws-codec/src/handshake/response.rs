@@ -18,6 +18,14 @@ pub struct Accepted {
     pub deflate: Option<Deflate>,
 }
 
+impl Accepted {
+    /// The `Sec-WebSocket-Extensions` that says this in answer to `offer`; `None` without any.
+    #[must_use]
+    pub fn extensions(&self, offer: &Offer) -> Option<HeaderValue> {
+        HeaderValue::try_from(self.deflate?.answer(&offer.deflate)).ok()
+    }
+}
+
 /// Checks a response to an upgrade in full (RFC 6455 section 4.1, RFC 7692 section 7.1).
 ///
 /// Only what passes may be followed by frames: a 101 of HTTP/1.1 with `Upgrade: websocket`,

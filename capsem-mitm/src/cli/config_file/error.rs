@@ -52,6 +52,24 @@ pub(crate) enum Problem {
     AuthorityWithoutPort(String),
     #[error("{0} has an address already; remove one of the two")]
     PinnedTwice(String),
+    #[error("\"{0}\" is no host: {1}; write one as in \"api.openai.com\"")]
+    CredentialHost(String, HostError),
+    #[error("\"{0}\" is no name of a header; write one such as \"authorization\"")]
+    HeaderName(String),
+    #[error("\"{0}\" has characters no header can carry; use printable ASCII")]
+    HeaderText(String),
+    #[error("the placeholder is empty but for the prefix; give the guest a word to send")]
+    Placeholder,
+    #[error("the placeholder \"{0}\" stands for two credentials of this host; rename one")]
+    PlaceholderTwice(String),
+    #[error("\"{0}\" is no name of a variable; write one such as \"OPENAI_API_KEY\"")]
+    Variable(String),
+    #[error("the command is empty; write it as in [\"notify-me\", \"--urgent\"]")]
+    Asker,
+    #[error("there is no value; add `value_env = \"OPENAI_API_KEY\"` or `value_file`")]
+    NoValue,
+    #[error("there are two values; remove `value_env` or `value_file`")]
+    TwoValues,
     #[error("`mode` cannot be \"{0}\"; use \"closed\" or \"open\"")]
     Mode(String),
     #[error("`{key}` cannot be {number}; use {least} to {most}")]

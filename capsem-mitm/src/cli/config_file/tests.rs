@@ -53,11 +53,13 @@ fn everything() {
         "[::1]:80" = "[::1]:8080"
         [policy]
         file = "rules/policy.toml"
+        asker = ["notify-me", "--urgent"]
+        ask_timeout = "90s"
         [telemetry]
         ledger = "session.db"
         jsonl = "-"
         mode = "open"
-        capture_bodies = false
+        capture_bodies = true
         [limits]
         head = 4096
         frame = 1
@@ -77,6 +79,8 @@ fn everything() {
     assert_eq!(pins, ["api.openai.com:443", "[::1]:80"]);
     assert_eq!(config.upstream.resolve[0].address, ([127, 0, 0, 1], 18443).into());
     assert_eq!(config.policy_file.as_deref(), Some(Path::new("/etc/agent/rules/policy.toml")));
+    assert_eq!(config.asker, ["notify-me", "--urgent"]);
+    assert_eq!(config.ask_timeout, Duration::from_secs(90));
     assert_eq!(config.telemetry.ledger.as_deref(), Some(Path::new("/etc/agent/session.db")));
     assert_eq!(config.telemetry.jsonl, Some(JsonlTarget::Stdout));
     assert_eq!(config.telemetry.mode, Mode::Open);
@@ -110,10 +114,60 @@ fn what_a_later_version_reads() {
             &format!("{place}: `{key}` is not supported by this version; remove it"),
         );
     };
-    refused_key("[[credential]]\nhost = 'a'", "3:3", "credential");
     refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
-    refused_key("[telemetry]\ncapture_bodies = true", "4:18", "capture_bodies = true");
-    refused_key("[policy]\nasker = ['a']", "4:1", "policy.asker");
+}
+
+#[test]
+fn credentials() {
+    let config = read(
+        r#"
+        [[credential]]
+        host = "API.OpenAI.com"
+        header = "Authorization"
+        placeholder = "Bearer capsem-openai"
+        value_env = "OPENAI_API_KEY"
+        prefix = "Bearer "
+        [[credential]]
+        host = "api.example.com:8443"
+        placeholder = "stand-in"
+        value_file = "keys/example"
+        "#,
+    );
+    let [first, second] = &config.credentials[..] else { panic!("{:?}", config.credentials) };
+    assert_eq!((first.host.to_string().as_str(), first.port), ("api.openai.com", None));
+    assert_eq!(first.header.as_ref().unwrap(), "authorization");
+    assert_eq!((first.token(), &*first.prefix), ("capsem-openai", "Bearer "));
+    assert_eq!(first.value, crate::config::Value::Variable("OPENAI_API_KEY".into()));
+    assert_eq!((second.token(), second.port), ("stand-in", Some(8443)));
+    assert_eq!(second.value, crate::config::Value::File("/etc/agent/keys/example".into()));
+
+    let table = |text: &str| format!("[[credential]]\nhost = 'a.test'\n{text}");
+    let refused = |text: &str, expected: &str| refused_after(&table(text), expected);
+    refused(
+        "placeholder = 'p'",
+        "3:1: there is no value; add `value_env = \"OPENAI_API_KEY\"` or `value_file`",
+    );
+    refused(
+        "placeholder = 'p'\nvalue_env = 'A'\nvalue_file = 'a'",
+        "6:1: there are two values; remove `value_env` or `value_file`",
+    );
+    refused(
+        "placeholder = 'Bearer '\nprefix = 'Bearer '\nvalue_env = 'A'",
+        "5:15: the placeholder is empty but for the prefix; give the guest a word to send",
+    );
+    refused(
+        "placeholder = 'p'\nheader = 'a b'\nvalue_env = 'A'",
+        "6:10: \"a b\" is no name of a header; write one such as \"authorization\"",
+    );
+    refused(
+        "placeholder = 'p'\nvalue_env = ''",
+        "6:13: \"\" is no name of a variable; write one such as \"OPENAI_API_KEY\"",
+    );
+    let once = table("placeholder = 'p'\nvalue_env = 'A'");
+    refused_after(
+        &format!("{once}\n{once}"),
+        "7:1: the placeholder \"p\" stands for two credentials of this host; rename one",
+    );
 }
 
 #[test]
@@ -143,6 +197,19 @@ fn upstreams() {
     refused_after(
         "[upstream]\nextra_roots = ['']",
         "4:16: the path is empty; name a file, or remove the key",
+    );
+}
+
+#[test]
+fn askers() {
+    let empty = "the command is empty; write it as in [\"notify-me\", \"--urgent\"]";
+    refused_after("[policy]\nasker = []", &format!("4:9: {empty}"));
+    refused_after("[policy]\nasker = ['']", &format!("4:9: {empty}"));
+    refused_after("[policy]\nasker = 'a'", "4:9: `asker` is a string; it must be a list in [ ]");
+    refused_after(
+        "[policy]\nask_timeout = '0s'",
+        "4:15: `ask_timeout` cannot be zero, as everything would be late at once; use \"1ms\" or \
+         more",
     );
 }
 

@@ -21,6 +21,10 @@ id = "search"
 action = "ask"
 when = 'http.method == "GET" && http.path.matches("^/search(/|$)")'
 [[rule]]
+id = "agent"
+action = "allow"
+when = 'http.header["user-agent"] == "codex" && http.query == "x=1"'
+[[rule]]
 id = "port"
 action = "allow"
 ports = [8443]
@@ -53,6 +57,10 @@ fn verdicts() {
     check("https://a.test/search/x", "GET", &[], search);
     check("https://a.test/%73earch", "GET", &[], default); // as written it is no search
     check("https://a.test/searching", "GET", &[], default);
+    let agent = r#"{"action":"allow","rule":"agent","reason":null}"#;
+    check("https://a.test/?x=1", "GET", &["User-Agent: codex"], agent);
+    check("https://a.test/?x=1", "GET", &["User-Agent: codex", "user-agent: x"], default);
+    check("https://a.test/", "GET", &["User-Agent: codex"], default);
     let port = r#"{"action":"allow","rule":"port","reason":null}"#;
     check("http://[::1]:8443/", "GET", &[], port);
 }

@@ -39,7 +39,7 @@ fn the_records_of_an_exchange_are_one_object() {
 
 #[test]
 fn an_empty_ledger() {
-    let empty = "{\"exchanges\":[],\"model_calls\":[],\"faults\":[]}\n";
+    let empty = "{\"exchanges\":[],\"model_calls\":[],\"tool_uses\":[],\"faults\":[]}\n";
     assert_eq!(document(&records(&[])), empty);
 }
 

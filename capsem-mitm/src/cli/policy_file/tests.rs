@@ -18,22 +18,14 @@ fn what_is_not_enforced() {
         &format!("p.toml:5:1: `processes` {advice}"),
     );
     refused(
-        &format!("{rule}action = 'block'\non = ['message']"),
-        &format!("p.toml:5:7: `message` {advice}"),
-    );
-    refused(
-        &format!("{rule}action = 'block'\nwhen = 'http.port == 1 || conn.tokens > 1'"),
-        &format!("p.toml:5:8: `conn.tokens` {advice}"),
-    );
-    refused(
-        "version = 1\non_uninspectable = 'close'",
-        &format!("p.toml:2:1: `on_uninspectable` {advice}"),
+        &format!("{rule}action = 'block'\nwhen = 'http.port == 1 || process.name == \"x\"'"),
+        &format!("p.toml:5:8: `process.name` {advice}"),
     );
 }
 
 #[test]
 fn the_rest_is_read() {
-    let text = "version = 1\n[[rule]]\nid = 'a'\naction = 'block'\non = ['http']\n\
-                when = 'http.host == \"a.test\"'\n";
+    let text = "version = 1\non_uninspectable = 'relay'\n[[rule]]\nid = 'a'\naction = 'block'\n\
+                on = ['message']\nmodels = ['m']\nwhen = 'conn.tokens > 9 && ws.size < 9'\n";
     assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
 }

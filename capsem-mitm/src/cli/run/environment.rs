@@ -1,6 +1,7 @@
 //! The variables by which common clients learn of a proxy and of its authority. Refuses to know
 //! how either is made.
 
+use crate::config::{self, CredentialConfig};
 use std::{ffi::OsString, path::Path};
 
 /// What a variable is set to.
@@ -63,4 +64,14 @@ pub(super) fn variables(
         };
         (*name, value)
     })
+}
+
+/// The variables whose values the proxy keeps to itself, each with the placeholder that the command
+/// gets in its place.
+pub(super) fn placeholders(credentials: &[CredentialConfig]) -> Vec<(String, String)> {
+    let placeholder = |credential: &CredentialConfig| match &credential.value {
+        config::Value::Variable(name) => Some((name.clone(), credential.token().to_owned())),
+        config::Value::File(_) => None,
+    };
+    credentials.iter().filter_map(placeholder).collect()
 }

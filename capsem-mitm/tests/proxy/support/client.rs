@@ -1,6 +1,10 @@
 //! A client that writes raw bytes through the proxy and trusts only the proxy's CA.
 
-use super::{rig::Front, soon, upstream::read_head};
+use super::{
+    rig::{Front, HOST},
+    soon,
+    upstream::read_head,
+};
 use capsem_mitm::ws::BoxIo;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -88,4 +92,13 @@ impl Client {
         let _ = soon("the end for the client", self.io.read_to_end(&mut bytes)).await;
         bytes
     }
+}
+
+/// A head that upgrades `path`, as a client with nothing special to say sends it; the key is the
+/// example of RFC 6455 section 1.3.
+pub(crate) fn upgrade(path: &str, more: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    )
 }

@@ -1,13 +1,15 @@
 //! A proxy in this process, a scripted upstream behind it and a raw client before it.
 
 mod client;
+mod frames;
 mod rig;
 mod upstream;
 
 pub(crate) use self::{
-    client::{Client, Path},
+    client::{Client, Path, upgrade},
+    frames::{Ear, Heard, Voice, frame},
     rig::{Front, HOST, Rig, check_whole, only},
-    upstream::{Upstream, header},
+    upstream::{Connection, Upstream, header},
 };
 
 use std::{future::Future, time::Duration};

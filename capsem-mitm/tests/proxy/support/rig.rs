@@ -2,7 +2,7 @@
 
 use super::{soon, upstream::Upstream};
 use capsem_mitm::{
-    Authority, Proxy,
+    Authority, LivePolicy, Proxy, Services,
     config::{Config, Pin},
     tls::ca,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Front {
 pub(crate) struct Rig {
     front: Front,
     records: MemoryHandle,
+    /// The policy in force.
+    pub(crate) policy: LivePolicy,
     _writer: LedgerTask,
     _served: tokio::task::JoinHandle<()>,
     _files: tempfile::TempDir,
@@ -49,6 +51,16 @@ impl Rig {
         policy: Policy,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::serviced(upstream, policy, Services::default(), change).await
+    }
+
+    /// The same with services of the host's own.
+    pub(crate) async fn serviced(
+        upstream: &Upstream,
+        policy: Policy,
+        services: Services,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let files = tempfile::tempdir().unwrap();
         let root = files.path().join("upstream-ca.pem");
         std::fs::write(&root, &upstream.ca_pem).unwrap();
@@ -67,8 +79,8 @@ impl Rig {
 
         let (memory, records) = Memory::new();
         let (ledger, writer) = Ledger::start(vec![Box::new(memory)], Mode::Closed).unwrap();
-        let proxy = Proxy::bind(config, policy, ca, ledger).await.unwrap();
-        let addresses = proxy.addresses();
+        let proxy = Proxy::bind_with(config, policy, ca, ledger, services).await.unwrap();
+        let (addresses, policy) = (proxy.addresses(), proxy.policy());
         let served = tokio::spawn(proxy.run(std::future::pending(), std::future::pending()));
         Self {
             front: Front {
@@ -77,6 +89,7 @@ impl Rig {
                 transparent: addresses.transparent.unwrap(),
             },
             records,
+            policy,
             _writer: writer,
             _served: served,
             _files: files,

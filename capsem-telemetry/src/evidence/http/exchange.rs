@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use crate::content::Decoder;
 use crate::sse::{self, Splitter};
-use crate::{CallError, CallStatus, Evidence, Initiator, ModelCall, Transport};
+use crate::{Api, CallError, CallStatus, Evidence, EvidenceReason, Initiator, Transport};
 
-use super::super::call::{Call, Context, call_error};
+use super::super::call::{Call, Context, Finished, call_error};
 use super::super::dialect::Dialect;
 use super::super::input::{Payload, RequestHead, ResponseHead};
 use super::super::json;
+use super::super::tools::ToolMemory;
+use super::elements::{Element, Elements};
 
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -24,7 +26,7 @@ pub(super) struct Exchange {
     format: Format,
     /// The call, until it ends.
     call: Option<Call>,
-    finished: Option<ModelCall>,
+    finished: Option<Finished>,
     evidence: Evidence,
 }
 
@@ -38,9 +40,14 @@ struct Request {
 /// The format of the response's body.
 #[derive(Debug)]
 enum Format {
-    /// The head does not tell; the first byte will.
-    Undecided,
+    /// The head does not tell; the first byte will, among these.
+    Undecided {
+        events: bool,
+        array: bool,
+    },
     Events(Splitter),
+    /// One JSON array whose elements are the events.
+    Array(Elements),
     Whole(Kept),
 }
 
@@ -59,6 +66,7 @@ impl Exchange {
         head: RequestHead<'_>,
     ) -> Self {
         let decoder = Decoder::new(head.content_encoding);
+        let call = Call::new(&context, Initiator::Client, Duration::ZERO);
         Self {
             context,
             dialect,
@@ -66,8 +74,8 @@ impl Exchange {
             request: Some(Request { decoder, body: Kept::default() }),
             status: None,
             decoder: Decoder::new(None),
-            format: Format::Undecided,
-            call: Some(Call::new(Initiator::Client, Duration::ZERO)),
+            format: Format::Undecided { events: true, array: false },
+            call: Some(call),
             finished: None,
             evidence: Evidence::FULL,
         }
@@ -100,10 +108,10 @@ impl Exchange {
         self.format = if media == "text/event-stream" {
             self.context.transport = Transport::Sse;
             Format::Events(Splitter::new(self.capture))
-        } else if media.ends_with("json") {
-            Format::Whole(Kept::default())
         } else {
-            Format::Undecided
+            let array =
+                self.context.api == Api::GenerateContent && matches!(head.status, 200..=299);
+            Format::Undecided { events: !media.ends_with("json"), array }
         };
     }
 
@@ -111,7 +119,7 @@ impl Exchange {
         self.read_response(now, |decoder, out| decoder.push(data, out));
     }
 
-    pub(super) fn take_call(&mut self) -> Option<ModelCall> {
+    pub(super) fn take_call(&mut self) -> Option<Finished> {
         self.finished.take()
     }
 
@@ -124,6 +132,9 @@ impl Exchange {
     pub(super) fn finish(&mut self, now: Duration, complete: bool) {
         if complete {
             self.read_response(now, |decoder, out| decoder.finish(out));
+        }
+        if let Format::Undecided { events: false, .. } = self.format {
+            self.format = Format::Whole(Kept::default()); // no byte of it could be read
         }
         self.read_request();
         self.end_of_events(now);
@@ -144,6 +155,21 @@ impl Exchange {
         self.end(now, status);
     }
 
+    /// Ends the call, because its request was not let through.
+    pub(super) fn denied(&mut self, now: Duration, why: &CallError) {
+        if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
+            decoder.finish(|plain| body.push(plain, self.capture));
+            call.sent = now;
+        }
+        // What it brought has not reached the model, so it is not reported as if it had.
+        self.context.tools = ToolMemory::default();
+        self.read_request();
+        if let Some(call) = &mut self.call {
+            call.error = Some(why.clone());
+        }
+        self.end(now, CallStatus::Denied);
+    }
+
     /// Reads the request into the call, whole or as far as it came.
     fn read_request(&mut self) {
         let Some(Request { decoder, body }) = self.request.take() else { return };
@@ -153,7 +179,10 @@ impl Exchange {
             call.degrade(reason);
         }
         if decoder.failed().is_none() || !body.bytes.is_empty() {
-            self.dialect.request(call, body.payload(call.request_bytes));
+            let body = body.payload(call.request_bytes);
+            self.dialect.request(call, body);
+            call.keep_request(body);
+            call.match_results(&self.context);
         }
     }
 
@@ -169,13 +198,20 @@ impl Exchange {
         decode(decoder, &mut |plain| {
             format.decide(plain, *capture);
             match format {
-                Format::Undecided => {}
+                Format::Undecided { .. } => {}
+                Format::Array(elements) => elements.push(plain, |element| {
+                    let Element { json, truncated, len } = element;
+                    let payload = Payload::new(json, len, truncated);
+                    if ended.is_none() {
+                        ended = read_event(&mut **dialect, call, now, payload);
+                    }
+                }),
                 Format::Whole(body) => body.push(plain, *capture),
                 Format::Events(splitter) => {
                     context.transport = Transport::Sse;
                     splitter.push(plain, |event| {
                         if ended.is_none() {
-                            ended = read_event(&mut **dialect, call, now, event);
+                            ended = read_event(&mut **dialect, call, now, data(event));
                         }
                     });
                 }
@@ -193,7 +229,7 @@ impl Exchange {
         };
         let mut ended = None;
         std::mem::replace(splitter, Splitter::new(0)).finish(|event| {
-            ended = read_event(&mut *self.dialect, call, now, event);
+            ended = read_event(&mut *self.dialect, call, now, data(event));
         });
         if let Some(status) = ended {
             self.end(now, status);
@@ -204,14 +240,24 @@ impl Exchange {
     fn outcome(&mut self, call: &mut Call, complete: bool) -> CallStatus {
         let said = match &self.format {
             Format::Events(_) => self.dialect.stream_ended(call),
+            Format::Array(elements) => {
+                if complete && !elements.ended() {
+                    call.degrade(EvidenceReason::Unparsable);
+                }
+                self.dialect.stream_ended(call)
+            }
             Format::Whole(body) if complete => {
                 let said = match self.decoder.failed() {
                     Some(_) if body.bytes.is_empty() => None,
-                    _ => self.dialect.answer(call, body.payload(call.response_bytes)),
+                    _ => {
+                        let body = body.payload(call.response_bytes);
+                        call.keep_event(body);
+                        self.dialect.answer(call, body)
+                    }
                 };
                 said.or_else(|| call.error.is_none().then_some(CallStatus::Completed))
             }
-            Format::Whole(_) | Format::Undecided => None,
+            Format::Whole(_) | Format::Undecided { .. } => None,
         };
         said.unwrap_or(match (&call.error, complete) {
             (Some(_), _) => CallStatus::Failed,
@@ -225,7 +271,9 @@ impl Exchange {
     /// in for a code it does not give.
     fn refusal(&self, call: &mut Call, status: u16) {
         if let Format::Whole(body) = &self.format {
-            let body = body.payload(call.response_bytes).raw();
+            let body = body.payload(call.response_bytes);
+            call.keep_event(body);
+            let body = body.raw();
             // Google wraps the errors of streamed arrays in an array.
             let mut first = None;
             body.elements(|element| {
@@ -240,9 +288,9 @@ impl Exchange {
 
     fn end(&mut self, now: Duration, status: CallStatus) {
         if let Some(call) = self.call.take() {
-            let record = call.end(&self.context, now, status);
-            self.evidence = record.evidence;
-            self.finished = Some(record);
+            let finished = call.end(&self.context, now, status);
+            self.evidence = finished.call.evidence;
+            self.finished = Some(finished);
         }
     }
 }
@@ -250,12 +298,15 @@ impl Exchange {
 impl Format {
     /// Tells an event stream by how one can begin: with a field name, a comment or a mark.
     fn decide(&mut self, plain: &[u8], capture: usize) {
-        if let (Self::Undecided, Some(first)) = (&self, plain.trim_ascii_start().first()) {
-            *self = match first {
-                b'd' | b'e' | b'i' | b'r' | b':' | 0xef => Self::Events(Splitter::new(capture)),
-                _ => Self::Whole(Kept::default()),
-            };
-        }
+        let Self::Undecided { events, array } = *self else { return };
+        let Some(first) = plain.trim_ascii_start().first() else { return };
+        *self = match first {
+            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => {
+                Self::Events(Splitter::new(capture))
+            }
+            b'[' if array => Self::Array(Elements::new(capture)),
+            _ => Self::Whole(Kept::default()),
+        };
     }
 }
 
@@ -271,12 +322,18 @@ impl Kept {
     }
 }
 
+/// The data of a server-sent event.
+fn data(event: sse::Event<'_>) -> Payload<'_> {
+    Payload::new(event.data, event.len, event.truncated)
+}
+
 fn read_event(
     dialect: &mut dyn Dialect,
     call: &mut Call,
     now: Duration,
-    event: sse::Event<'_>,
+    event: Payload<'_>,
 ) -> Option<CallStatus> {
     call.response_bytes += event.len;
-    dialect.event(call, now, Payload::new(event.data, event.len, event.truncated))
+    call.keep_event(event);
+    dialect.event(call, now, event)
 }

@@ -42,6 +42,16 @@ pub(super) fn input(call: &mut Call, input: Raw<'_>, whole: bool) {
     });
 }
 
+/// Reads one item a client put into a conversation: the result it may bring, whose call's id is
+/// returned.
+pub(super) fn given(call: &mut Call, item: Raw<'_>) -> Option<String> {
+    let item = Item::read(item);
+    let Role::Result = item.role() else { return None };
+    let id = item.answered().and_then(Raw::text);
+    call.tool_result(id.clone(), item.is_error());
+    id
+}
+
 /// Whether a call of this kind waits for its client to run the tool.
 pub(super) fn runs_at_client(kind: &str) -> bool {
     matches!(

@@ -6,15 +6,15 @@
 //! that runs in its lane, else to the lane's oldest request that has no response yet. A response
 //! nobody asked for is a call the server started.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::{CallStatus, Evidence, EvidenceReason, Initiator, ModelCall};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator};
 
 use super::super::call::{Call, Context};
 use super::super::input::Payload;
 use super::super::json;
+use super::super::log::{Interpreter, Log};
+use super::super::remembered::Remembered;
 use super::item;
 use super::responses::{self, Event};
 
@@ -22,13 +22,10 @@ use super::responses::{self, Event};
 /// is not followed and the evidence says `capture_limit`.
 const MAX_OPEN: usize = 256;
 
-/// Ids remembered of responses that have ended and of tool results that have been reported.
-const MAX_REMEMBERED: usize = 4096;
-
 /// Follows the calls of one socket.
 #[derive(Debug)]
 pub(in super::super) struct Lanes {
-    context: Context,
+    log: Log,
     /// In the order they began.
     open: Vec<Flight>,
     /// A lane has been named, so that an event without a name is not simply the next.
@@ -39,13 +36,6 @@ pub(in super::super) struct Lanes {
     steered: Vec<Option<String>>,
     /// Responses that have ended: what comes after their end is not another call.
     ended: Remembered,
-    /// Tool results already reported: a history sent again repeats them.
-    results: Remembered,
-    finished: Vec<ModelCall>,
-    total: u64,
-    missing: Option<EvidenceReason>,
-    /// At least one message was read.
-    read: bool,
 }
 
 #[derive(Debug)]
@@ -58,70 +48,42 @@ struct Flight {
 impl Lanes {
     pub(in super::super) fn new(context: Context) -> Self {
         Self {
-            context,
+            log: Log::new(context),
             open: Vec::new(),
             named: false,
             untracked: 0,
             steered: Vec::new(),
             ended: Remembered::default(),
-            results: Remembered::default(),
-            finished: Vec::new(),
-            total: 0,
-            missing: None,
-            read: false,
         }
     }
 
-    /// Reads a message of the client.
-    pub(in super::super) fn client(&mut self, now: Duration, message: Payload<'_>) {
-        let (mut kind, mut id, mut input) = (None, None, None);
-        let walked = message.members(|key, value| match key {
-            "type" => kind = value.str(),
-            "response_id" => id = value.text(),
-            "input" => input = Some(value),
-            _ => {}
-        });
-        self.read |= walked.any;
-        match kind.as_deref() {
-            Some("response.create") => self.create(now, message),
-            Some("response.inject") => {
-                let flight =
-                    self.open.iter_mut().find(|it| id.is_some() && it.call.response_id == id);
-                if let (Some(flight), Some(input)) = (flight, input) {
-                    item::input(&mut flight.call, input, false);
-                }
-                self.degrade(walked.missing);
-            }
-            // Other events ask for no response; what they cause, the server says.
-            Some(_) => self.degrade(walked.missing),
-            None => self.degrade(walked.missing.or(Some(EvidenceReason::UnknownSchema))),
-        }
-    }
-
-    /// Reads a message of the server.
-    pub(in super::super) fn server(&mut self, now: Duration, message: Payload<'_>) {
+    /// Reads an event of the server, which stands in `lane` if it does not name its own.
+    pub(super) fn event(&mut self, now: Duration, message: Payload<'_>, lane: Option<&str>) {
         let leading = json::leading_type(message.text.as_bytes());
         if !self.named && leading.is_some_and(responses::is_delta) {
             // Most messages are these: their text is not looked at.
-            self.read = true;
-            if let Some(flight) = self.running(None) {
+            self.log.recognised();
+            if let Some(flight) = self.running(lane) {
                 flight.call.delta(now);
                 flight.call.response_bytes += message.len;
+                flight.call.keep_event(message);
             }
             return;
         }
-        let (event, walked) = Event::read(message);
+        let (mut event, walked) = Event::read(message);
         self.named |= event.stream_id.is_some();
-        self.read |= walked.any;
+        self.log.took(walked);
         if event.kind.is_empty() {
-            return self.degrade(walked.missing.or(Some(EvidenceReason::UnknownSchema)));
+            return self.log.degrade(Some(EvidenceReason::UnknownSchema));
         }
-        let Some(place) = self.place(&event, now) else {
-            return self.degrade(walked.missing);
-        };
+        if event.stream_id.is_none() {
+            event.stream_id = lane.map(str::to_owned);
+        }
+        let Some(place) = self.place(&event, now) else { return };
         let Some(flight) = self.open.get_mut(place) else { return };
         flight.call.took(walked);
         flight.call.response_bytes += message.len;
+        flight.call.keep_event(message);
         event.apply(&mut flight.call, now);
         let unanswered = !flight.answered;
         flight.answered |= event.kind != "error" && !is_aside(&event.kind);
@@ -134,46 +96,9 @@ impl Lanes {
         // client, and then the response goes on to its own end.
     }
 
-    /// Notes why messages could not be read: for the socket, and for every call that is open.
-    pub(in super::super) fn unreadable(&mut self, reason: EvidenceReason) {
-        self.degrade(Some(reason));
-        for flight in &mut self.open {
-            flight.call.degrade(reason);
-        }
-    }
-
-    /// The calls that have ended since this was last asked, in the order they ended.
-    pub(in super::super) fn take_finished(&mut self) -> Vec<ModelCall> {
-        std::mem::take(&mut self.finished)
-    }
-
-    /// Calls that have ended so far.
-    pub(in super::super) fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// How much of the socket was read. A socket without messages was read whole.
-    pub(in super::super) fn evidence(&self) -> Evidence {
-        match self.missing {
-            None => Evidence::FULL,
-            Some(reason) if self.read => Evidence::partial(reason),
-            Some(reason) => Evidence::none(reason),
-        }
-    }
-
-    /// Ends every open call, because the socket has ended.
-    pub(in super::super) fn end_all(&mut self, now: Duration, status: CallStatus) {
-        while let Some(flight) = self.open.first() {
-            let failed = flight.call.error.is_some();
-            self.end(0, now, if failed { CallStatus::Failed } else { status });
-        }
-    }
-
     fn create(&mut self, now: Duration, message: Payload<'_>) {
-        let mut call = Call::new(Initiator::Client, now);
-        responses::create(&mut call, message);
-        call.request_bytes = message.len;
-        call.retain_results(|id| self.results.insert(id));
+        let mut call = self.requested(now, message);
+        call.match_results(&self.log.context);
         self.named |= call.stream_id.is_some();
         // A lane whose response met an error is free again when its client goes on in it.
         let spent = |it: &Flight| {
@@ -186,8 +111,17 @@ impl Lanes {
             self.open.push(Flight { call, answered: false });
         } else {
             self.untracked += 1;
-            self.degrade(Some(EvidenceReason::CaptureLimit));
+            self.log.degrade(Some(EvidenceReason::CaptureLimit));
         }
+    }
+
+    /// The call a request of the client asks for.
+    fn requested(&self, now: Duration, message: Payload<'_>) -> Call {
+        let mut call = Call::new(&self.log.context, Initiator::Client, now);
+        responses::create(&mut call, message);
+        call.request_bytes = message.len;
+        call.keep_request(message);
+        call
     }
 
     /// Where the call of an event stands in `open`; begins one for a response nobody asked for.
@@ -256,10 +190,10 @@ impl Lanes {
     /// Begins a call whose response has begun.
     fn begin(&mut self, by: Initiator, lane: Option<&str>, now: Duration) -> Option<usize> {
         if self.open.len() >= MAX_OPEN {
-            self.degrade(Some(EvidenceReason::CaptureLimit));
+            self.log.degrade(Some(EvidenceReason::CaptureLimit));
             return None;
         }
-        let mut call = Call::new(by, now);
+        let mut call = Call::new(&self.log.context, by, now);
         call.stream_id = lane.map(str::to_owned);
         self.open.push(Flight { call, answered: true });
         Some(self.open.len() - 1)
@@ -273,14 +207,66 @@ impl Lanes {
         if call.stop_reason.as_deref() == Some("steered") && self.steered.len() < MAX_OPEN {
             self.steered.push(call.stream_id.clone());
         }
-        let record = call.end(&self.context, now, status);
-        self.degrade(record.evidence.reason());
-        self.total += 1;
-        self.finished.push(record);
+        self.log.end(call, now, status);
+    }
+}
+
+impl Interpreter for Lanes {
+    fn client(&mut self, now: Duration, message: Payload<'_>) {
+        let (mut kind, mut id, mut input) = (None, None, None);
+        let walked = message.members(|key, value| match key {
+            "type" => kind = value.str(),
+            "response_id" => id = value.text(),
+            "input" => input = Some(value),
+            _ => {}
+        });
+        self.log.took(walked);
+        match kind.as_deref() {
+            Some("response.create") => self.create(now, message),
+            Some("response.inject") => {
+                let flight =
+                    self.open.iter_mut().find(|it| id.is_some() && it.call.response_id == id);
+                if let (Some(flight), Some(input)) = (flight, input) {
+                    item::input(&mut flight.call, input, false);
+                    flight.call.match_results(&self.log.context);
+                }
+            }
+            // Other events ask for no response; what they cause, the server says.
+            Some(_) => {}
+            None => self.log.degrade(Some(EvidenceReason::UnknownSchema)),
+        }
     }
 
-    fn degrade(&mut self, reason: Option<EvidenceReason>) {
-        self.missing = self.missing.or(reason);
+    fn server(&mut self, now: Duration, message: Payload<'_>) {
+        self.event(now, message, None);
+    }
+
+    fn denied(&mut self, now: Duration, message: Payload<'_>, why: &CallError) -> bool {
+        if !responses::is_create(message) {
+            return false;
+        }
+        let mut call = self.requested(now, message);
+        call.error = Some(why.clone());
+        self.log.end(call, now, CallStatus::Denied);
+        true
+    }
+
+    fn unreadable(&mut self, reason: EvidenceReason) {
+        self.log.degrade(Some(reason));
+        for flight in &mut self.open {
+            flight.call.degrade(reason);
+        }
+    }
+
+    fn end_all(&mut self, now: Duration, status: CallStatus) {
+        while let Some(flight) = self.open.first() {
+            let failed = flight.call.error.is_some();
+            self.end(0, now, if failed { CallStatus::Failed } else { status });
+        }
+    }
+
+    fn log(&mut self) -> &mut Log {
+        &mut self.log
     }
 }
 
@@ -303,34 +289,4 @@ fn is_aside(kind: &str) -> bool {
     matches!(kind, "response.metadata" | "codex.response.metadata")
         || kind.starts_with("response.steer.")
         || kind.starts_with("response.inject.")
-}
-
-/// A bounded set of ids that forgets the oldest. It keeps hashes under a key of its own, so its
-/// size does not depend on the ids.
-#[derive(Debug, Default)]
-struct Remembered {
-    key: RandomState,
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Remembered {
-    fn contains(&self, id: &str) -> bool {
-        self.known.contains(&self.key.hash_one(id))
-    }
-
-    /// Adds an id; false if it was known.
-    fn insert(&mut self, id: &str) -> bool {
-        let hash = self.key.hash_one(id);
-        if !self.known.insert(hash) {
-            return false;
-        }
-        self.order.push_back(hash);
-        if self.order.len() > MAX_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
 }

@@ -1,5 +1,5 @@
 //! Tokens as `OpenAI`'s APIs count them: totals include cached input and reasoning, so nothing is
-//! added up. Knows the names of both APIs, which differ.
+//! added up. Knows the names of all three APIs, which differ.
 
 use crate::Usage;
 
@@ -14,7 +14,7 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
     usage.members(|key, value| match key {
         "input_tokens" | "prompt_tokens" => read.input_tokens = value.count(),
         "output_tokens" | "completion_tokens" => read.output_tokens = value.count(),
-        "input_tokens_details" | "prompt_tokens_details" => {
+        "input_tokens_details" | "input_token_details" | "prompt_tokens_details" => {
             value.members(|key, value| match key {
                 "cached_tokens" => read.cached_input_tokens = value.count(),
                 "cache_write_tokens" => read.cache_write_tokens = value.count(),
@@ -22,7 +22,7 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
                 _ => {}
             });
         }
-        "output_tokens_details" | "completion_tokens_details" => {
+        "output_tokens_details" | "output_token_details" | "completion_tokens_details" => {
             value.members(|key, value| match key {
                 "reasoning_tokens" => read.reasoning_tokens = value.count(),
                 "audio_tokens" => read.audio_output_tokens = value.count(),

@@ -18,7 +18,7 @@ const ANSWER: [&[u8]; 2] = [
 
 fn call(coding: Option<&str>, encode: impl Fn(&[&[u8]]) -> Vec<Vec<u8>>) -> ModelCall {
     let attribution = attribute("chatgpt.com", "/backend-api/codex/responses");
-    let settings = Settings { exchange: Id::fresh(), attribution, capture: 4096 };
+    let settings = Settings::new(Id::fresh(), attribution, 4096);
     let head = RequestHead { method: "POST", content_encoding: coding };
     let mut exchange = HttpEvidence::new(settings, head);
     let at = Duration::from_millis;

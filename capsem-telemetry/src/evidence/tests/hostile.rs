@@ -9,7 +9,7 @@ use crate::evidence::{HttpEvidence, RequestHead, ResponseHead, Seen, Settings, W
 use crate::{CallStatus, Evidence, EvidenceReason, Id, Initiator, ModelCall, attribute};
 
 fn settings(host: &str, path: &str) -> Settings {
-    Settings { exchange: Id::fresh(), attribution: attribute(host, path), capture: 4096 }
+    Settings::new(Id::fresh(), attribute(host, path), 4096)
 }
 
 fn socket() -> WsEvidence {

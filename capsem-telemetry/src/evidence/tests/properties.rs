@@ -91,7 +91,7 @@ fn named(lane: usize) -> String {
 impl World {
     fn new() -> Self {
         let attribution = attribute("api.openai.com", "/v1/responses");
-        let settings = Settings { exchange: Id::fresh(), attribution, capture: 1024 };
+        let settings = Settings::new(Id::fresh(), attribution, 1024);
         let socket = WsEvidence::new(settings);
         let (lanes, ended, seen) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { socket, lanes, ended, seen, next: 0 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::evidence::{HttpEvidence, RequestHead, ResponseHead, Seen, Settings, WsEvidence};
-use crate::{Evidence, Id, ModelCall, attribute};
+use crate::{CallError, Evidence, Id, ModelCall, ToolUse, attribute};
 
 /// One line of a transcript: a time, and one of the others.
 #[derive(Debug, Deserialize)]
@@ -33,6 +33,8 @@ struct Step {
     /// The start of a message that was too long to keep.
     client_cut: Option<String>,
     server_cut: Option<String>,
+    /// A message of the client that policy did not let through; an HTTP request has no message.
+    denied: Option<Box<RawValue>>,
     /// The request has been sent whole.
     sent: Option<bool>,
     /// The head of the response.
@@ -50,6 +52,8 @@ struct Target {
     method: String,
     host: String,
     path: String,
+    #[serde(default)]
+    query: String,
     encoding: Option<String>,
 }
 
@@ -67,6 +71,7 @@ struct Head {
 pub(super) struct Outcome {
     /// In the order they were handed out.
     pub(super) calls: Vec<ModelCall>,
+    pub(super) tool_uses: Vec<ToolUse>,
     /// How many of them had been handed out before the end.
     pub(super) prompt: usize,
     pub(super) evidence: Option<Evidence>,
@@ -105,10 +110,9 @@ pub(super) fn play_in_pieces(lines: &[String], count: usize, size: usize) -> Out
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
         .collect();
     let (first, rest) = steps.split_first().expect("a first line");
-    let settings = |target: &Target| Settings {
-        exchange: Id::fresh(),
-        attribution: attribute(&target.host, &target.path),
-        capture: 64 * 1024,
+    let settings = |target: &Target| {
+        let attribution = attribute(&target.host, &target.path).with_query(&target.query);
+        Settings::new(Id::fresh(), attribution, 64 * 1024)
     };
     match (&first.socket, &first.request) {
         (Some(target), None) => play_socket(WsEvidence::new(settings(target)), rest),
@@ -122,7 +126,7 @@ pub(super) fn play_in_pieces(lines: &[String], count: usize, size: usize) -> Out
 }
 
 fn play_socket(mut socket: WsEvidence, steps: &[Step]) -> Outcome {
-    let mut calls = Vec::new();
+    let (mut calls, mut tool_uses) = (Vec::new(), Vec::new());
     let (mut now, mut lost) = (Duration::ZERO, true);
     for step in steps {
         now = Duration::from_millis(step.at);
@@ -140,13 +144,24 @@ fn play_socket(mut socket: WsEvidence, steps: &[Step]) -> Outcome {
         ];
         client.into_iter().flatten().for_each(|message| socket.client_message(now, message));
         server.into_iter().flatten().for_each(|message| socket.server_message(now, message));
+        if let Some(message) = &step.denied {
+            socket.denied_message(now, text(message.get()), &refusal());
+        }
         lost = step.lost.unwrap_or(lost);
         calls.append(&mut socket.take_calls());
+        tool_uses.append(&mut socket.take_tool_uses());
     }
     let prompt = calls.len();
+    socket.end(now, lost);
+    tool_uses.append(&mut socket.take_tool_uses());
     let (rest, evidence, total) = socket.finish(now, lost);
     calls.extend(rest);
-    Outcome { calls, prompt, evidence, total }
+    Outcome { calls, tool_uses, prompt, evidence, total }
+}
+
+/// Why policy lets nothing through here.
+fn refusal() -> CallError {
+    CallError { code: Some("a-rule".to_owned()), message: Some("not here".to_owned()) }
 }
 
 fn text(text: &str) -> Seen<'_> {
@@ -169,6 +184,9 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
         let client = step.client.as_deref().map(RawValue::get).or(step.client_text.as_deref());
         for piece in client.unwrap_or_default().as_bytes().chunks(size) {
             exchange.request_data(now, piece);
+        }
+        if step.denied.is_some() {
+            exchange.denied(now, &refusal());
         }
         if step.sent.is_some() {
             exchange.request_end(now);
@@ -193,5 +211,5 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
     let prompt = calls.len();
     let (rest, evidence, total) = exchange.finish(now, !lost);
     calls.extend(rest);
-    Outcome { calls, prompt, evidence, total }
+    Outcome { calls, tool_uses: Vec::new(), prompt, evidence, total }
 }

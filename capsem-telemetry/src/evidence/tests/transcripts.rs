@@ -20,6 +20,16 @@ fn usual() -> Map<String, Value> {
     usual.as_object().unwrap().clone()
 }
 
+/// The same of a tool use.
+fn usual_use() -> Map<String, Value> {
+    let usual = json!({
+        "transport": "websocket", "server": null, "request_id": null, "name": null,
+        "status": "completed", "is_error": null, "error": null, "content": null,
+        "evidence": {"state": "full", "reason": null},
+    });
+    usual.as_object().unwrap().clone()
+}
+
 const USAGE: [&str; 7] = [
     "input_tokens",
     "output_tokens",
@@ -57,7 +67,7 @@ fn expectation(path: &Path) -> Value {
 #[test]
 fn every_transcript_gives_what_it_must() {
     let transcripts = all();
-    assert!(transcripts.len() >= 100, "{} transcripts found", transcripts.len());
+    assert!(transcripts.len() >= 180, "{} transcripts found", transcripts.len());
     let wrong: Vec<_> =
         transcripts.iter().flat_map(|(path, lines)| differences(path, lines)).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -66,7 +76,7 @@ fn every_transcript_gives_what_it_must() {
 /// Where a transcript gives something else than its expectation says.
 fn differences(path: &Path, lines: &[String]) -> Vec<String> {
     let expected = expectation(path);
-    let Outcome { calls, evidence, total, .. } = play(lines, lines.len());
+    let Outcome { calls, tool_uses, evidence, total, .. } = play(lines, lines.len());
     let name = path.file_stem().unwrap_or_default().display();
     let mut wrong = Vec::new();
     let mut compare = |what: &str, given: &Value, wanted: &Value| {
@@ -79,18 +89,49 @@ fn differences(path: &Path, lines: &[String]) -> Vec<String> {
     compare("total", &json!(total), &json!(calls.len()));
     compare("evidence", &serde_json::to_value(evidence).unwrap(), &expected["evidence"]);
     for (at, (call, wanted)) in calls.iter().zip(wanted).enumerate() {
-        let call = serde_json::to_value(call).unwrap();
+        let call = terse(serde_json::to_value(call).unwrap());
         for (key, wanted) in filled(wanted, &expected["each"]) {
             compare(&format!("call {at}: {key}"), &call[&key], &wanted);
+        }
+    }
+    let uses = expected["tool_uses"].as_array().cloned().unwrap_or_default();
+    compare("number of tool uses", &json!(tool_uses.len()), &json!(uses.len()));
+    for (at, (tool, wanted)) in tool_uses.iter().zip(&uses).enumerate() {
+        let tool = serde_json::to_value(tool).unwrap();
+        let mut usual = usual_use();
+        usual.extend(wanted.as_object().unwrap().clone());
+        for (key, wanted) in usual {
+            compare(&format!("tool use {at}: {key}"), &tool[&key], &wanted);
         }
     }
     wrong
 }
 
+/// A call whose tools leave out what they leave unsaid, and the ids each replay makes anew.
+fn terse(mut call: Value) -> Value {
+    for key in ["tool_calls", "tool_results"] {
+        for tool in call[key].as_array_mut().into_iter().flatten() {
+            let tool = tool.as_object_mut().unwrap();
+            if tool.get("answers").is_some_and(|answers| !answers.is_null()) {
+                tool.insert("answers".to_owned(), json!(true));
+            }
+            let result = tool.contains_key("answers");
+            tool.retain(|key, value| match key.as_str() {
+                "name" | "answers" => !(result && value.is_null()),
+                "cancelled" => *value != json!(false),
+                _ => true,
+            });
+        }
+    }
+    call
+}
+
 /// A call without the ids that each replay makes anew.
 fn nameless(call: &ModelCall) -> ModelCall {
     let none: Id = "000000000000".parse().unwrap();
-    ModelCall { exchange: none, call: none, ..call.clone() }
+    let mut call = ModelCall { exchange: none, call: none, ..call.clone() };
+    call.tool_results.iter_mut().for_each(|result| result.answers = result.answers.map(|_| none));
+    call
 }
 
 #[test]

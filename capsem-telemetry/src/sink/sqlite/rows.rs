@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     CallStatus, Decided, Ended, EvidenceState, ModelCall, Record, Responded, Stamped, ToolCall,
-    ToolResult, Transport, Usage,
+    ToolResult, ToolUse, Transport, Usage,
 };
 
 pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
@@ -16,7 +16,12 @@ pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
         Record::Responded(responded) => net_event_status(db, responded),
         Record::Ended(ended) => net_event_totals(db, ended),
         Record::ModelCall(call) => model_call(db, &at, call),
-        Record::Opened(_) | Record::Fault(_) | Record::Closed(_) => Ok(()),
+        Record::ToolUse(tool) => tool_use(db, &at, tool),
+        Record::Opened(_)
+        | Record::Refused(_)
+        | Record::Asked(_)
+        | Record::Fault(_)
+        | Record::Closed(_) => Ok(()),
     }
 }
 
@@ -82,12 +87,12 @@ fn net_event_totals(db: &Transaction<'_>, ended: &Ended) -> Result<()> {
 fn model_call(db: &Transaction<'_>, at: &str, call: &ModelCall) -> Result<()> {
     let sql = "INSERT INTO model_calls (event_id, timestamp, provider, protocol, model, stream, \
                request_bytes, message_id, stop_reason, input_tokens, output_tokens, duration_ms, \
-               response_bytes, usage_details, method, path, process_name, status_code, \
-               credential_ref) \
+               response_bytes, usage_details, request_body_preview, method, path, process_name, \
+               status_code, credential_ref) \
                SELECT v.*, coalesce(n.method, ''), coalesce(n.path, ''), n.process_name, \
                n.status_code, n.credential_ref \
-               FROM (SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) AS v \
-               LEFT JOIN net_events AS n ON n.event_id = ?15";
+               FROM (SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) AS v \
+               LEFT JOIN net_events AS n ON n.event_id = ?16";
     let usage = call.usage.unwrap_or_default();
     db.prepare_cached(sql)?.execute(params![
         call.call.to_string(),
@@ -104,6 +109,7 @@ fn model_call(db: &Transaction<'_>, at: &str, call: &ModelCall) -> Result<()> {
         integer(call.duration_ms),
         integer(call.response_bytes),
         details(&usage),
+        call.content.as_ref().map(|content| &content.request),
         call.exchange.to_string(),
     ])?;
     let row = db.last_insert_rowid();
@@ -177,6 +183,37 @@ fn tool_call(
         tool.call_id,
         tool.name,
         call.transport.as_str(),
+    ])?;
+    Ok(())
+}
+
+/// A tool called over MCP: a row without a model call.
+fn tool_use(db: &Transaction<'_>, at: &str, tool: &ToolUse) -> Result<()> {
+    let sql = "INSERT INTO tool_calls (event_id, timestamp, provider, status, call_index, \
+               tool_name, arguments, response_preview, origin, transport, server_name, method, \
+               request_id, decision, duration_ms, error_message, bytes_sent, bytes_received, \
+               process_name, credential_ref) \
+               SELECT v.*, n.process_name, n.credential_ref \
+               FROM (SELECT ?1, ?2, 'mcp', ?3, 0, ?4, ?5, ?6, 'mcp', ?7, ?8, 'tools/call', ?9, \
+               ?10, ?11, ?12, ?13, ?14) AS v \
+               LEFT JOIN net_events AS n ON n.event_id = ?15";
+    let failed = tool.status != CallStatus::Completed || tool.is_error == Some(true);
+    db.prepare_cached(sql)?.execute(params![
+        tool.call.to_string(),
+        at,
+        if failed { "error" } else { "responded" },
+        tool.name,
+        tool.content.as_ref().map(|content| &content.request),
+        tool.content.as_ref().map(|content| &content.response),
+        tool.transport.as_str(),
+        tool.server,
+        tool.request_id,
+        if tool.status == CallStatus::Denied { "denied" } else { "allowed" },
+        integer(tool.duration_ms),
+        tool.error.as_ref().map(|error| error.message.as_ref().or(error.code.as_ref())),
+        integer(tool.request_bytes),
+        integer(tool.response_bytes),
+        tool.exchange.to_string(),
     ])?;
     Ok(())
 }

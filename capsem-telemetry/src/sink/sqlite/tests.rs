@@ -74,8 +74,16 @@ fn a_session_fills_the_tables() {
         ),
         "000000000003|openai|requested|0|call_1|shell|native|websocket|allowed|codex"
     );
+    let columns = "event_id, provider, status, model_call_id, call_id, tool_name, arguments, \
+                   origin, transport, server_name, method, request_id, decision, duration_ms, \
+                   bytes_sent, bytes_received, process_name";
+    assert_eq!(
+        row(&path, &format!("SELECT {columns} FROM tool_calls WHERE origin = 'mcp'")),
+        "000000000004|mcp|responded|||find|{}|mcp|websocket|tickets|tools/call|7|allowed|12|90|\
+         60|codex"
+    );
     assert_eq!(row(&path, "SELECT call_id, is_error FROM tool_responses"), "call_0|");
-    assert_eq!(row(&path, "SELECT count(*), min(seq), max(seq) FROM records"), "7|1|7");
+    assert_eq!(row(&path, "SELECT count(*), min(seq), max(seq) FROM records"), "8|1|8");
     assert_eq!(read::records(&path).expect("a ledger").records, stamp(session()));
 }
 
@@ -142,7 +150,7 @@ fn a_ledger_goes_on_after_its_last_number() {
     sink.write(&stamp(session())).expect("written");
     sink.finish().expect("finished");
     drop(sink);
-    assert_eq!(Sqlite::open(&path).expect("opened").last_seq().expect("readable"), Some(7));
+    assert_eq!(Sqlite::open(&path).expect("opened").last_seq().expect("readable"), Some(8));
 }
 
 #[test]
@@ -151,12 +159,12 @@ fn a_batch_written_twice_is_there_once_and_a_strangers_number_is_refused() {
     sink.write(&stamp(session())).expect("written");
     sink.write(&stamp(session())).expect("the same again");
     assert_eq!(row(&path, "SELECT count(*) FROM model_calls"), "1");
-    let stranger = Stamped { seq: 7, at: Timestamp::now(), record: numbered(5) };
-    let fresh = Stamped { seq: 8, at: Timestamp::now(), record: numbered(6) };
-    let shortfall = sink.write(&[fresh, stranger]).expect_err("another record 7");
+    let stranger = Stamped { seq: 8, at: Timestamp::now(), record: numbered(5) };
+    let fresh = Stamped { seq: 9, at: Timestamp::now(), record: numbered(6) };
+    let shortfall = sink.write(&[fresh, stranger]).expect_err("another record 8");
     assert_eq!(shortfall.taken, 0);
-    assert!(matches!(shortfall.error, Error::Conflict { seq: 7, .. }));
-    assert_eq!(row(&path, "SELECT max(seq) FROM records"), "7");
+    assert!(matches!(shortfall.error, Error::Conflict { seq: 8, .. }));
+    assert_eq!(row(&path, "SELECT max(seq) FROM records"), "8");
 }
 
 #[test]
@@ -165,10 +173,10 @@ fn a_reader_in_the_middle_keeps_no_writer_waiting() {
     sink.write(&stamp(session())).expect("written");
     let reader = Connection::open(&path).expect("a reader");
     reader.execute_batch("BEGIN; SELECT count(*) FROM records;").expect("a snapshot");
-    let more = Stamped { seq: 8, at: Timestamp::now(), record: numbered(8) };
+    let more = Stamped { seq: 9, at: Timestamp::now(), record: numbered(9) };
     sink.write(&[more]).expect("written beside the reader");
     sink.finish().expect("finished beside the reader");
-    assert_eq!(read::records(&path).expect("readable").records.len(), 8);
+    assert_eq!(read::records(&path).expect("readable").records.len(), 9);
 }
 
 #[test]
@@ -180,7 +188,7 @@ fn a_writer_that_holds_the_database_is_a_failure_that_passes() {
     assert_eq!(sink.write(&stamp(session())).expect_err("busy").taken, 0);
     other.execute_batch("ROLLBACK").expect("released");
     sink.write(&stamp(session())).expect("written");
-    assert_eq!(row(&path, "SELECT count(*) FROM records"), "7");
+    assert_eq!(row(&path, "SELECT count(*) FROM records"), "8");
 }
 
 #[test]

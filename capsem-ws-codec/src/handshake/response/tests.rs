@@ -122,3 +122,50 @@ fn the_answer_may_be_to_any_offer() {
         read("permessage-deflate; client_max_window_bits=9").expect("the second offer's");
     assert_eq!(accepted.deflate.map(|agreed| agreed.client_max_window_bits), Some(9));
 }
+
+#[test]
+fn an_offer_without_server_takeover() {
+    let table = [
+        (None, None),
+        (Some("permessage-deflate"), Some("permessage-deflate; server_no_context_takeover")),
+        (
+            Some(
+                "x-a, permessage-deflate; client_max_window_bits, permessage-deflate;server_no_context_takeover",
+            ),
+            Some(
+                "permessage-deflate; client_max_window_bits; server_no_context_takeover, \
+                 permessage-deflate;server_no_context_takeover",
+            ),
+        ),
+    ];
+    for (extensions, expected) in table {
+        let offer = offer(extensions).without_server_takeover();
+        let sent = offer.extensions();
+        assert_eq!(sent.as_ref().map(|sent| sent.to_str().expect("text")), expected);
+        let answer = |parameters: &str| {
+            read(&offer, |response| {
+                let value = format!("permessage-deflate{parameters}");
+                let value = HeaderValue::try_from(value).expect("a header value");
+                response.headers_mut().insert("sec-websocket-extensions", value);
+            })
+        };
+        if expected.is_some() {
+            assert_eq!(answer(""), Err(HandshakeError::DeflateParameters));
+            let agreed = answer("; server_no_context_takeover").expect("an answer");
+            assert!(agreed.deflate.is_some_and(|agreed| agreed.server_no_context_takeover));
+        }
+    }
+}
+
+#[test]
+fn what_was_agreed_in_answer_to_an_offer() {
+    let offer = offer(Some("permessage-deflate; client_max_window_bits"));
+    let deflate = |client| Deflate { client_no_context_takeover: client, ..Deflate::default() };
+    let said = |deflate| Accepted { subprotocol: None, deflate }.extensions(&offer);
+    assert_eq!(said(None), None);
+    assert_eq!(said(Some(deflate(false))).expect("a value"), "permessage-deflate");
+    assert_eq!(
+        said(Some(deflate(true))).expect("a value"),
+        "permessage-deflate; client_no_context_takeover"
+    );
+}

@@ -1,0 +1,50 @@
+//! The program that is asked where a rule says `ask`: the facts as JSON on its stdin, exit 0 for
+//! allow, any other end for block. Refuses to know who it asks.
+
+use crate::{Asker, Asking, Question};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+use tokio::{io::AsyncWriteExt as _, process::Command};
+
+/// A command of the configuration.
+pub(crate) struct CommandAsker {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl CommandAsker {
+    /// `None` for a command of no words.
+    pub(crate) fn new(words: &[String]) -> Option<Self> {
+        let (program, arguments) = words.split_first()?;
+        Some(Self { program: Path::new(program).into(), arguments: arguments.to_vec() })
+    }
+
+    async fn run(&self, question: &Question) -> io::Result<bool> {
+        // Killed when the answer is late or not wanted any more; its words go to our stderr.
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not read may still answer.
+            let _ = stdin.write_all(format!("{}\n", question.to_json()).as_bytes()).await;
+        }
+        let status = child.wait().await?;
+        match status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(io::Error::other(format!("{}: {status}", self.program.display()))),
+        }
+    }
+}
+
+impl Asker for CommandAsker {
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
+        Box::pin(self.run(question))
+    }
+}

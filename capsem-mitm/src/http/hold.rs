@@ -1,0 +1,134 @@
+//! Holds the body of a request to a model until its rules have judged it: what a socket may not say
+//! may not be said in a POST either. Refuses to know what a body says.
+
+use super::body::{Arrived, Exchanged};
+use crate::{
+    ask::Question,
+    decide::{Ruling, message_rules},
+    exchange::Client,
+    judge::{Shown, Standing, asked},
+    ws::Body,
+};
+use bytes::{Bytes, BytesMut};
+use capsem_policy::{self as policy, Action, Decide, Hold, Uninspectable};
+use capsem_telemetry::{FaultClass, Side, evidence::MessageFacts};
+use capsem_ws_codec::Role;
+use http::{Response, StatusCode, header, request::Parts};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// The body as it may go on, at once where no rule speaks of it; or the answer that refuses it.
+pub(crate) async fn judged(
+    client: &Client,
+    standing: &Standing,
+    policy: &dyn Decide,
+    parts: &Parts,
+    body: Incoming,
+    exchanged: &Arc<Exchanged>,
+) -> Result<Arrived, Box<Response<Body>>> {
+    let Standing { intent, attribution, .. } = standing;
+    // Only what is said to a model is a message.
+    let hold = if attribution.api.is_some() && !body.is_end_stream() {
+        message_rules(policy, intent, attribution).to_upstream
+    } else {
+        None
+    };
+    let Some(hold) = hold else { return Ok(Arrived::flowing(body)) };
+    let capture = client.cx.limits.capture;
+    let most = hold.max_bytes.map_or(capture, |most| usize::try_from(most).unwrap_or(capture));
+    let arrived =
+        collect(body, most.min(capture)).await.map_err(|e| Box::new(exchanged.broken(&e)))?;
+    let coding = parts.headers.get(header::CONTENT_ENCODING);
+    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
+    let whole = arrived.whole();
+    let read = whole.and_then(|body| MessageFacts::of_body(coding, body, most.min(capture)));
+    let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
+        return uninspectable(hold, arrived, exchanged);
+    };
+    let size = plain.len() as u64;
+    let shown = Shown { from: Role::Client, opcode: None, size, payload: &plain, facts: &facts };
+    let mut ruling = shown.judge(policy, intent, attribution, policy::Counters::default());
+    if ruling.action == Action::Ask {
+        match ask(client, standing, &ruling, &facts, size, exchanged).await {
+            Ok(()) => return Ok(arrived),
+            Err(why) => ruling.reason = Some(why.to_owned()),
+        }
+    }
+    match ruling.action {
+        Action::Allow => Ok(arrived),
+        Action::Ask | Action::Block => {
+            Err(Box::new(exchanged.refuse(&arrived, &ruling, facts.model, size)))
+        }
+    }
+}
+
+/// Reads a body to its end, or until there is more of it than `most`.
+async fn collect(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
+    let mut held = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            held.extend_from_slice(&data);
+        }
+        if held.len() > most {
+            return Ok(Arrived::held(held.freeze(), Some(body)));
+        }
+    }
+    Ok(Arrived::held(held.freeze(), None))
+}
+
+async fn ask(
+    client: &Client,
+    standing: &Standing,
+    ruling: &Ruling,
+    facts: &MessageFacts,
+    size: u64,
+    exchanged: &Exchanged,
+) -> Result<(), &'static str> {
+    let (visit, exchange) = (&client.visit, exchanged.id());
+    let provider = standing.attribution.provider.as_str();
+    let words = (&ruling.rule, &ruling.reason);
+    let message = Some(asked(Role::Client, size, facts));
+    let ids = (visit.id(), exchange);
+    let question = Question::new(ids, &standing.intent, provider, words, message);
+    client.cx.desk.ask(Arc::clone(visit), exchange, question).await.map(drop)
+}
+
+/// What becomes of a body that cannot be judged.
+fn uninspectable(
+    hold: Hold,
+    arrived: Arrived,
+    exchanged: &Exchanged,
+) -> Result<Arrived, Box<Response<Body>>> {
+    let reason = "the body of the request cannot be judged";
+    exchanged.fault(Side::Client, FaultClass::Uninspectable, reason);
+    match hold.uninspectable {
+        Uninspectable::Relay => Ok(arrived),
+        Uninspectable::Close => {
+            let ruling = Ruling {
+                action: Action::Block,
+                rule: None,
+                reason: Some(reason.to_owned()),
+                status: StatusCode::FORBIDDEN,
+            };
+            let size = arrived.len();
+            Err(Box::new(exchanged.refuse(&arrived, &ruling, None, size)))
+        }
+    }
+}
+
+impl Arrived {
+    fn held(bytes: Bytes, rest: Option<Incoming>) -> Self {
+        Self { held: Some(bytes), rest }
+    }
+
+    /// All of it, if it is all here.
+    fn whole(&self) -> Option<&Bytes> {
+        self.held.as_ref().filter(|_| self.rest.is_none())
+    }
+
+    fn len(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.len() as u64)
+    }
+}

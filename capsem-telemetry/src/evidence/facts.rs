@@ -1,0 +1,209 @@
+//! What a rule may ask of one message before it goes on: the model it names, the tools it offers
+//! and calls, the results it brings. One reading for all APIs, as the names of their members agree
+//! or do not collide; knows no order of messages and no connection.
+
+use crate::Api;
+use crate::content::Decoder;
+
+use super::input::Payload;
+use super::json::Raw;
+use super::shape;
+
+/// Names and ids of one kind that are looked at. A message with more counts as one that could not
+/// be read.
+const MAX_NAMES: usize = 4096;
+
+/// Objects within objects that are looked into: a conversation, its message, its content, a result
+/// in it.
+const MAX_DEPTH: usize = 6;
+
+/// The facts of one message or body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageFacts {
+    /// The API it shows to be of, if it is one that begins a socket.
+    pub api: Option<Api>,
+    /// Its `type`; none for APIs whose messages have none.
+    pub kind: Option<String>,
+    /// The lane of a multiplexed socket.
+    pub stream_id: Option<String>,
+    /// The id of the response it is about.
+    pub response_id: Option<String>,
+    /// The client's own id of the event.
+    pub event_id: Option<String>,
+    /// The model it names.
+    pub model: Option<String>,
+    /// The tools it offers to the model.
+    pub tools: Vec<String>,
+    /// The tools it calls, or whose calls it repeats.
+    pub tool_calls: Vec<String>,
+    /// The ids of the calls whose results it holds.
+    pub tool_results: Vec<String>,
+    /// It was read whole, and can be read in one way only.
+    pub readable: bool,
+}
+
+impl MessageFacts {
+    /// Reads a message, or a body in the clear.
+    ///
+    /// ```
+    /// use capsem_telemetry::evidence::MessageFacts;
+    ///
+    /// let facts = MessageFacts::read(
+    ///     br#"{"type":"response.create","model":"m-1","tools":[{"type":"function","name":"sh"}]}"#,
+    /// );
+    /// assert_eq!((facts.model.as_deref(), facts.readable), (Some("m-1"), true));
+    /// assert_eq!(facts.tools, ["sh"]);
+    /// ```
+    pub fn read(message: &[u8]) -> Self {
+        let payload = Payload::new(message, message.len() as u64, false);
+        let mut facts = Self { api: shape::recognise(payload), ..Self::default() };
+        facts.readable = payload.text.len() == message.len();
+        if payload.raw().is_array() {
+            let whole = payload.raw().elements(|message| facts.object(message, 0));
+            facts.readable &= whole;
+        } else {
+            facts.readable &= payload.raw().members(|_, _| ());
+            facts.object(payload.raw(), 0);
+        }
+        facts
+    }
+
+    /// Reads a body of this `Content-Encoding`, and gives it in the clear. `None` if it cannot be
+    /// decoded, or is longer than `most`.
+    pub fn of_body(coding: Option<&str>, body: &[u8], most: usize) -> Option<(Self, Vec<u8>)> {
+        let (mut decoder, mut plain) = (Decoder::new(coding), Vec::new());
+        let mut take = |piece: &[u8]| {
+            let room = most.saturating_add(1).saturating_sub(plain.len());
+            plain.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        };
+        decoder.push(body, &mut take);
+        decoder.finish(&mut take);
+        let whole = decoder.failed().is_none() && plain.len() <= most;
+        whole.then(|| (Self::read(&plain), plain))
+    }
+
+    /// A message, or the object in it that holds the request.
+    fn object(&mut self, object: Raw<'_>, depth: usize) {
+        object.members(|key, value| match key {
+            "type" if depth == 0 => self.kind = value.text(),
+            "event_id" if depth == 0 => self.event_id = value.text(),
+            "stream_id" => self.stream_id = value.text(),
+            "response_id" => self.response_id = value.text(),
+            "id" if depth == 1 => self.response_id = value.text(),
+            "model" => self.model(value),
+            "tools" => self.offers(value, depth),
+            "response" | "session" | "setup" | "request" if value.is_object() => {
+                if self.goes_down(depth) {
+                    self.object(value, depth + 1);
+                }
+            }
+            _ => self.part(key, value, depth),
+        });
+    }
+
+    /// A member that may hold calls and results, in an object of a conversation.
+    fn part(&mut self, key: &str, value: Raw<'_>, depth: usize) {
+        match key {
+            "tools" => self.offers(value, depth),
+            "input" | "output" | "messages" | "contents" | "content" | "parts" | "turns"
+            | "choices" | "candidates" | "tool_calls" | "functionCalls" | "function_calls"
+            | "item" | "message" | "delta" | "content_block" | "serverContent" | "modelTurn"
+            | "clientContent" | "client_content" | "toolCall" | "tool_call" | "toolResponse"
+            | "tool_response" | "functionResponses" | "function_responses" => {
+                if !value.is_array() && !value.is_object() || !self.goes_down(depth) {
+                    return;
+                }
+                let calls = matches!(key, "functionCalls" | "function_calls");
+                let results = matches!(key, "functionResponses" | "function_responses");
+                if value.is_array() {
+                    value.elements(|item| self.item(item, calls, results, depth + 1));
+                } else {
+                    self.item(value, calls, results, depth + 1);
+                }
+            }
+            "function" | "functionCall" | "function_call" => {
+                let name = value.member("name").and_then(Raw::text);
+                keep(&mut self.tool_calls, name, &mut self.readable);
+            }
+            "functionResponse" | "function_response" => {
+                let id = value.member("id").or_else(|| value.member("name"));
+                keep(&mut self.tool_results, id.and_then(Raw::text), &mut self.readable);
+            }
+            _ => {}
+        }
+    }
+
+    /// One element of a conversation.
+    fn item(&mut self, item: Raw<'_>, calls: bool, results: bool, depth: usize) {
+        if !item.is_object() {
+            return;
+        }
+        let (mut kind, mut name, mut id, mut answers) = (String::new(), None, None, None);
+        item.members(|key, value| match key {
+            "type" => kind = value.text().unwrap_or_default(),
+            "name" => name = value.text(),
+            "id" => id = value.text(),
+            "call_id" | "tool_use_id" | "tool_call_id" | "approval_request_id" => {
+                answers = value.text();
+            }
+            _ => self.part(key, value, depth),
+        });
+        if calls || kind.ends_with("_call") || kind.ends_with("tool_use") {
+            let hosted = || kind.strip_suffix("_call").map(str::to_owned);
+            keep(&mut self.tool_calls, name.or_else(hosted), &mut self.readable);
+        } else if results || kind.ends_with("_output") || kind.ends_with("tool_result") {
+            keep(&mut self.tool_results, answers.or(id), &mut self.readable);
+        } else if kind.is_empty() && answers.is_some() {
+            // A message with the role `tool`.
+            keep(&mut self.tool_results, answers, &mut self.readable);
+        }
+    }
+
+    /// A list of tools: functions by name, hosted tools by type, groups by what they hold.
+    fn offers(&mut self, tools: Raw<'_>, depth: usize) {
+        tools.elements(|tool| {
+            let (mut kind, mut name, mut group) = (None, None, false);
+            tool.members(|key, value| match key {
+                "type" => kind = value.text(),
+                "name" => name = value.text(),
+                "function" => name = value.member("name").and_then(Raw::text).or(name.take()),
+                "tools" | "functionDeclarations" | "function_declarations" => {
+                    group = true;
+                    if self.goes_down(depth) {
+                        self.offers(value, depth + 1);
+                    }
+                }
+                _ => {}
+            });
+            if name.is_some() || !group {
+                keep(&mut self.tools, name.or(kind), &mut self.readable);
+            }
+        });
+    }
+
+    fn model(&mut self, value: Raw<'_>) {
+        let model = value.text();
+        if self.model.is_some() && model != self.model {
+            // Two readers would not see the same one.
+            self.readable = false;
+        }
+        self.model = model.or(self.model.take());
+    }
+
+    fn goes_down(&mut self, depth: usize) -> bool {
+        self.readable &= depth < MAX_DEPTH;
+        depth < MAX_DEPTH
+    }
+}
+
+fn keep(names: &mut Vec<String>, name: Option<String>, readable: &mut bool) {
+    match name {
+        Some(name) if names.len() < MAX_NAMES => names.push(name),
+        Some(_) => *readable = false,
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The facts of requests and events of every API.
+
+use super::*;
+
+#[track_caller]
+fn check(message: &str, model: Option<&str>, tools: &str, calls: &str, results: &str) {
+    let facts = MessageFacts::read(message.as_bytes());
+    assert_eq!(facts.model.as_deref(), model, "{message}");
+    let joined =
+        [&facts.tools, &facts.tool_calls, &facts.tool_results].map(|names| names.join(" "));
+    assert_eq!(joined, [tools, calls, results], "{message}");
+    assert!(facts.readable, "{message}");
+}
+
+#[track_caller]
+fn unreadable(message: &[u8]) {
+    assert!(!MessageFacts::read(message).readable, "{}", String::from_utf8_lossy(message));
+}
+
+#[test]
+fn requests() {
+    check(
+        r#"{"type":"response.create","mod\u0065l":"m","tools":[{"type":"function","name":"a"},{"type":"web_search"},
+           {"type":"namespace","tools":[{"type":"custom","name":"b"}]}],"input":[{"type":"additional_tools",
+           "tools":[{"type":"function","name":"c"}]},{"type":"function_call","call_id":"1","name":"d"},
+           {"type":"function_call_output","call_id":"1","output":[{"type":"input_text","text":"x"}]},
+           {"type":"local_shell_call","id":"2"},{"type":"local_shell_call_output","id":"2"}]}"#,
+        Some("m"),
+        "a web_search b c",
+        "d local_shell",
+        "1 2",
+    );
+    check(r#"{"type":"response.create","input":"hi"}"#, None, "", "", "");
+    check(
+        r#"{"model":"m","tools":[{"type":"function","function":{"name":"a"}}],"messages":[
+           {"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"b"}}]},
+           {"role":"tool","tool_call_id":"1","content":"x"}]}"#,
+        Some("m"),
+        "a",
+        "b",
+        "1",
+    );
+    check(
+        r#"{"model":"m","tools":[{"name":"a","input_schema":{}},{"type":"bash_20250124","name":"bash"}],"messages":[
+           {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"b","input":{}}]},
+           {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text"}]}]}]}"#,
+        Some("m"),
+        "a bash",
+        "b",
+        "1",
+    );
+    check(
+        r#"{"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"}]}],"contents":[
+           {"role":"model","parts":[{"functionCall":{"id":"1","name":"c","args":{}}}]},
+           {"role":"user","parts":[{"functionResponse":{"id":"1","name":"c","response":{}}}]}]}"#,
+        None,
+        "a b",
+        "c",
+        "1",
+    );
+    check(
+        r#"{"type":"session.update","session":{"model":"m","tools":[{"type":"function","name":"a"}]}}"#,
+        Some("m"),
+        "a",
+        "",
+        "",
+    );
+    check(
+        r#"{"setup":{"model":"models/m","tools":[{"functionDeclarations":[{"name":"a"}]}]}}"#,
+        Some("models/m"),
+        "a",
+        "",
+        "",
+    );
+    check(
+        r#"{"toolResponse":{"functionResponses":[{"id":"f1","name":"a","response":{}}]}}"#,
+        None,
+        "",
+        "",
+        "f1",
+    );
+}
+
+#[test]
+fn events() {
+    check(
+        r#"{"type":"response.output_item.done","item":{"type":"function_call","call_id":"1","name":"a","arguments":"{}"}}"#,
+        None,
+        "",
+        "a",
+        "",
+    );
+    check(r#"{"type":"response.output_text.delta","delta":"x"}"#, None, "", "", "");
+    check(r#"{"toolCall":{"functionCalls":[{"id":"1","name":"a","args":{}}]}}"#, None, "", "a", "");
+    let created =
+        br#"{"type":"response.created","stream_id":"s","response":{"id":"resp_1","model":"m"}}"#;
+    let facts = MessageFacts::read(created);
+    assert_eq!(
+        (facts.kind.as_deref(), facts.stream_id.as_deref(), facts.response_id.as_deref()),
+        (Some("response.created"), Some("s"), Some("resp_1"))
+    );
+}
+
+#[test]
+fn what_two_readers_could_read_differently_is_not_readable() {
+    unreadable(b"");
+    unreadable(b"hello");
+    unreadable(b"{\"model\":\"m\"");
+    unreadable(b"{\"model\":\"m\"} {}");
+    unreadable(b"{\"model\":\"\xff\"}");
+    unreadable(br#"{"model":"a","model":"b"}"#);
+    unreadable(br#"{"model":"a","response":{"model":"b"}}"#);
+    let deep =
+        format!("{}{}{}", r#"{"input":[{"content":"#, "[{\"content\":".repeat(9), "1}]".repeat(9));
+    unreadable(deep.as_bytes());
+}
+
+#[test]
+fn bodies() {
+    let plain = br#"{"model":"m"}"#;
+    let read =
+        |coding, most| MessageFacts::of_body(coding, plain, most).map(|(facts, _)| facts.model);
+    assert_eq!(read(None, 100), Some(Some("m".to_owned())));
+    assert_eq!(read(None, 5), None);
+    assert_eq!(read(Some("x-unknown"), 100), None);
+    assert_eq!(read(Some("gzip"), 100), None);
+}
