@@ -6,7 +6,7 @@ use crate::{
     request::{Intent, Kind, Scheme, readings},
 };
 use capsem_policy::{Action, Counters, Decide, Facts, Message, MessageRules, On, Verdict};
-use capsem_telemetry::{Api, Attribution};
+use capsem_telemetry::{Api, Attribution, redact};
 use http::StatusCode;
 use std::borrow::Cow;
 
@@ -121,10 +121,9 @@ pub(crate) fn message_rules(
     attribution: &Attribution,
 ) -> MessageRules {
     let mut all = MessageRules::default();
-    let (host, headers) = (intent.authority.host.to_string(), intent.header_facts());
+    let known = Known::of(intent, attribution);
     for path in readings(&intent.path) {
-        let facts = facts(intent, attribution, &host, &path).headers(&headers);
-        all = all.and(policy.message_rules_for(&facts));
+        all = all.and(policy.message_rules_for(&known.facts(&path)));
     }
     all
 }
@@ -154,29 +153,52 @@ fn over_readings<'p>(
     attribution: &Attribution,
     judge: impl Fn(Facts<'_>) -> Verdict<'p>,
 ) -> Verdict<'p> {
-    let (host, headers) = (intent.authority.host.to_string(), intent.header_facts());
-    let verdict = |path: &str| judge(facts(intent, attribution, &host, path).headers(&headers));
+    let known = Known::of(intent, attribution);
+    let verdict = |path: &str| judge(known.facts(path));
     let as_written = verdict(&intent.path);
     readings(&intent.path).skip(1).map(|path| verdict(&path)).fold(as_written, Verdict::stricter)
 }
 
-fn facts<'a>(
+/// What is known of an intent, in the form that facts borrow.
+struct Known<'a> {
     intent: &'a Intent,
     attribution: &'a Attribution,
-    host: &'a str,
-    path: &'a str,
-) -> Facts<'a> {
-    let on = match intent.kind {
-        Kind::WebSocket(_) => On::Upgrade,
-        Kind::Http | Kind::Connect => On::Http,
-    };
-    Facts::new(on, host, intent.authority.port)
-        .scheme(intent.scheme.name(&intent.kind))
-        .method(intent.method.as_str())
-        .path(path)
-        .query(intent.query.as_deref())
-        .provider(attribution.provider.as_str())
-        .protocol(attribution.api.map(Api::as_str))
+    host: String,
+    headers: Vec<(&'a str, &'a str)>,
+    subprotocols: Vec<&'a str>,
+    extensions: &'static [&'static str],
+}
+
+impl<'a> Known<'a> {
+    fn of(intent: &'a Intent, attribution: &'a Attribution) -> Self {
+        let (mut subprotocols, mut extensions) = (Vec::new(), &[][..]);
+        if let Kind::WebSocket(offer) = &intent.kind {
+            let shown = |name: &&String| redact::subprotocols(name).first() == Some(*name);
+            subprotocols.extend(offer.subprotocols().iter().filter(shown).map(String::as_str));
+            extensions = offer.extensions().map_or(&[][..], |_| &["permessage-deflate"]);
+        }
+        let headers = intent.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let host = intent.authority.host.to_string();
+        Self { intent, attribution, host, headers, subprotocols, extensions }
+    }
+
+    fn facts<'f>(&'f self, path: &'f str) -> Facts<'f> {
+        let Self { intent, attribution, .. } = self;
+        let on = match intent.kind {
+            Kind::WebSocket(_) => On::Upgrade,
+            Kind::Http | Kind::Connect => On::Http,
+        };
+        Facts::new(on, &self.host, intent.authority.port)
+            .scheme(intent.scheme.name(&intent.kind))
+            .method(intent.method.as_str())
+            .path(path)
+            .query(intent.query.as_deref())
+            .headers(&self.headers)
+            .provider(attribution.provider.as_str())
+            .protocol(attribution.api.map(Api::as_str))
+            .subprotocols(&self.subprotocols)
+            .extensions(self.extensions)
+    }
 }
 
 #[cfg(test)]

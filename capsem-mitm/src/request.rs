@@ -55,7 +55,8 @@ pub(crate) struct Intent {
     /// The path as sent, `/` at least; for CONNECT empty.
     pub(crate) path: String,
     pub(crate) query: Option<String>,
-    /// The header fields that rules can read, in the order of that list.
+    /// The header fields that rules may ask for, names in lower case; several lines of one are one
+    /// list (RFC 9110 section 5.3).
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -87,7 +88,7 @@ impl Intent {
             method: parts.method.clone(),
             path: path.to_owned(),
             query: parts.uri.query().map(str::to_owned),
-            headers: readable(&parts.headers),
+            headers: asked_for(&parts.headers),
         })
     }
 
@@ -112,24 +113,9 @@ impl Intent {
             method: Method::CONNECT,
             path: String::new(),
             query: None,
-            headers: readable(&parts.headers),
+            headers: Vec::new(),
         })
     }
-
-    /// The header fields that rules can read, as policy takes them.
-    pub(crate) fn header_facts(&self) -> Vec<(&str, &str)> {
-        self.headers.iter().map(|(name, line)| (*name, line.as_str())).collect()
-    }
-}
-
-/// The lines of header fields that rules can read. A line outside UTF-8 stands there as one that no
-/// client means.
-fn readable(headers: &HeaderMap) -> Vec<(&'static str, String)> {
-    let lines = |name: &'static str| {
-        let lines = headers.get_all(name).iter();
-        lines.map(move |line| (name, String::from_utf8_lossy(line.as_bytes()).into_owned()))
-    };
-    capsem_policy::HEADERS.into_iter().flat_map(lines).collect()
 }
 
 /// The one authority a request is for.
@@ -198,6 +184,18 @@ fn parse(text: &str, default_port: u16) -> Result<Authority, Refusal> {
 
 fn agree(a: &Authority, b: &Authority, refuse: fn(String) -> Refusal) -> Result<(), Refusal> {
     if a == b { Ok(()) } else { Err(refuse(format!("the request names both {a} and {b}"))) }
+}
+
+fn asked_for(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let lines = |name: &&'static str| {
+        let lines: Vec<_> = headers
+            .get_all(*name)
+            .iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .collect();
+        (!lines.is_empty()).then(|| (*name, lines.join(", ")))
+    };
+    capsem_policy::HEADERS.iter().filter_map(lines).collect()
 }
 
 /// How often a path may be percent-encoded over itself.

@@ -24,14 +24,14 @@ fn parse(text: &str, file_name: &str) -> Result<Policy, CliError> {
     }
 }
 
-/// The facts that a condition can ask for and the proxy does not hand to policy.
-const UNKNOWN: [&str; 3] = ["process.name", "ws.extensions", "ws.subprotocols"];
+/// The facts that the proxy does not hand to policy, of those that a condition can ask for.
+const NOT_HANDED: [&str; 1] = ["process.name"];
 
 /// Keys of a rule whose facts the proxy does not hand to policy, or whose outcome it does not
 /// carry out. Reading on without them could allow what the file means to refuse.
 const UNENFORCED: [&str; 2] = ["detect", "processes"];
 
-/// The first of these keys, or fact in a condition, and where it stands.
+/// The first of these keys, or facts in a condition, and where it stands.
 fn unenforced(
     policy: &Policy,
     text: &str,
@@ -49,7 +49,7 @@ fn unenforced(
         }
         let (Some(id), Some(when)) = (rule.get("id"), rule.get("when")) else { continue };
         let mut facts = read.get(id.string()?).into_iter().flat_map(|rule| rule.facts());
-        if let Some(fact) = facts.find(|fact| UNKNOWN.contains(fact)) {
+        if let Some(fact) = facts.find(|fact| NOT_HANDED.contains(fact)) {
             return Ok(Some((when.place(), fact)));
         }
     }

@@ -377,6 +377,40 @@ async fn a_rule_of_another_host_leaves_a_socket_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_budget_of_tokens_is_a_rule() {
+    let budget = r#"
+[[rule]]
+id = "budget"
+action = "block"
+on = ["message"]
+direction = "to_upstream"
+when = 'conn.tokens >= 10 && http.header["user-agent"] == "agent/1" && model.name != "m-free"'
+reason = "ten tokens are enough"
+"#;
+    let mut upstream = Upstream::tls(HOST).await;
+    let rig = Rig::with(&upstream, rules(budget), |_| {}).await;
+    let mut client = Client::tls(&rig, Path::Explicit, HOST).await;
+    client.send(upgrade("/v1/responses", "User-Agent: agent/1\r\n")).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    client.head().await;
+    let (mut client_ear, mut server_ear) =
+        (Ear::new(Role::Server, None), Ear::new(Role::Client, None));
+    let plain = |text: &str| frame(Role::Client, Opcode::Text, true, false, text.as_bytes());
+    client.send(plain(&create("m-1"))).await;
+    assert_eq!(server_ear.text(&mut server.io).await.0, create("m-1"));
+    let done = r#"{"type":"response.completed","response":{"id":"r1","status":"completed","usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10}}}"#;
+    server.send(frame(Role::Server, Opcode::Text, true, false, done.as_bytes())).await;
+    assert_eq!(client_ear.text(&mut client.io).await.0, done);
+    client.send(plain(&create("m-1"))).await;
+    let event = json_of(&client_ear.text(&mut client.io).await.0);
+    assert_eq!(event["response"]["error"]["message"], "ten tokens are enough");
+    client.send(plain(&create("m-free"))).await;
+    assert_eq!(server_ear.text(&mut server.io).await.0, create("m-free"));
+}
+
+#[tokio::test]
 async fn the_same_content_in_a_post_meets_the_same_rules() {
     let gzip = |text: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

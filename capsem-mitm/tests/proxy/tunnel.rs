@@ -380,7 +380,7 @@ async fn a_host_closes_for_a_message() {
 /// A frame of the client's of up to 65535 bytes, masked with zeros.
 fn long_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![first, 0x80 | 0x7e, len[0], len[1], 0, 0, 0, 0];
+    let mut frame = vec![first, 0xfe, len[0], len[1], 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
 }
