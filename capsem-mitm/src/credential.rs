@@ -1,6 +1,6 @@
 //! Credentials: the guest holds a placeholder, the upstream gets the value.
 //!
-//! [`substitute`] puts values into a request that was allowed, [`Masks`] takes them out of what
+//! [`substitute()`] puts values into a request that was allowed, [`Masks`] takes them out of what
 //! comes back. Where the values are kept a [`CredentialSource`] knows. Refuses to know policy,
 //! sockets and records.
 //!

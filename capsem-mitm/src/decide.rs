@@ -5,7 +5,9 @@ use crate::{
     authority::Authority,
     request::{Intent, Kind, Scheme, readings},
 };
-use capsem_policy::{Action, Counters, Decide, Facts, Message, MessageRules, On, Verdict};
+use capsem_policy::{
+    Action, Counters, Decide, Detection, Facts, Message, MessageRules, On, Verdict,
+};
 use capsem_telemetry::{Api, Attribution, redact};
 use http::StatusCode;
 use std::borrow::Cow;
@@ -38,6 +40,7 @@ pub(crate) struct Decision {
     pub(crate) rule: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) outcome: Result<Permit, StatusCode>,
+    pub(crate) detections: Vec<Detection<'static>>,
 }
 
 impl Decision {
@@ -58,6 +61,7 @@ pub(crate) struct Ruling {
     pub(crate) reason: Option<String>,
     /// Of the answer, where there can be one.
     pub(crate) status: StatusCode,
+    pub(crate) detections: Vec<Detection<'static>>,
 }
 
 /// Which authorities may be dialled at all, whatever the rules say.
@@ -90,6 +94,7 @@ pub(crate) fn decide(
             rule: None,
             reason: Some(format!("port {port} is not one of upstream.connect_ports")),
             outcome: Err(StatusCode::FORBIDDEN),
+            detections: Vec::new(),
         };
     }
     let verdict = over_readings(intent, attribution, |facts| policy.judge(&facts));
@@ -98,8 +103,8 @@ pub(crate) fn decide(
         Action::Allow => Ok(Permit::of(intent)),
         Action::Ask | Action::Block => Err(ruling.status),
     };
-    let Ruling { action, rule, reason, .. } = ruling;
-    Decision { action, rule, reason, outcome }
+    let Ruling { action, rule, reason, detections, .. } = ruling;
+    Decision { action, rule, reason, outcome, detections }
 }
 
 /// Judges a message of an exchange that was allowed.
@@ -120,12 +125,9 @@ pub(crate) fn message_rules(
     intent: &Intent,
     attribution: &Attribution,
 ) -> MessageRules {
-    let mut all = MessageRules::default();
     let known = Known::of(intent, attribution);
-    for path in readings(&intent.path) {
-        all = all.and(policy.message_rules_for(&known.facts(&path)));
-    }
-    all
+    let rules = readings(&intent.path).map(|path| policy.message_rules_for(&known.facts(&path)));
+    rules.fold(MessageRules::default(), MessageRules::and)
 }
 
 impl Ruling {
@@ -143,8 +145,16 @@ impl Ruling {
             }),
         };
         let status = StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::FORBIDDEN);
-        Self { action: verdict.action, rule, reason, status }
+        let detections = verdict.detections.into_iter().map(owned).collect();
+        Self { action: verdict.action, rule, reason, status, detections }
     }
+}
+
+fn owned(detection: Detection<'_>) -> Detection<'static> {
+    let mut owned = Detection::new(detection.rule.into_owned(), detection.level);
+    owned.name = detection.name.map(|name| Cow::Owned(name.into_owned()));
+    owned.reason = detection.reason.map(|reason| Cow::Owned(reason.into_owned()));
+    owned
 }
 
 /// The strictest of the verdicts on the ways to read an intent's path.

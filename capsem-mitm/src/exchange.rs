@@ -76,6 +76,13 @@ pub(crate) async fn handle(
     let mut policy = client.cx.policy.follow();
     let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
     let approved = ask(client, &log, &intent, &attribution, &mut decision).await;
+    if approved.is_some() && policy.has_changed() {
+        // Other rules came while the answer did; only those that ask are content with it.
+        let anew = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
+        if anew.action != Action::Ask {
+            decision = anew;
+        }
+    }
     let equipped = equip(client, &mut parts, &intent, &mut decision);
     let reference = equipped.as_ref().ok().and_then(reference);
     let log = match log.decided(&intent, &attribution, &decision, reference).await {
@@ -223,7 +230,7 @@ async fn websocket(
     log: ExchangeLog,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { standing, mut policy, parts, given } = asked;
+    let Asked { standing, policy, parts, given } = asked;
     let cx = &client.cx;
     let dialed = match cx.upstream.dial(&permit).await {
         Ok(dialed) => dialed,
@@ -237,7 +244,9 @@ async fn websocket(
     };
     let request = headers::upgrade_request(parts);
     let mut config = cx.ws.clone();
-    let rules = message_rules(&*policy.current(), &standing.intent, &standing.attribution);
+    // By a look of its own: what has changed since the verdict is still to be found by the tunnel.
+    let in_force = policy.clone().current();
+    let rules = message_rules(&*in_force, &standing.intent, &standing.attribution);
     if !rules.is_empty() {
         // So that a message can be left out and the next one still be read.
         config.takeover = Takeover::Off;

@@ -11,11 +11,11 @@ use crate::{
     request::{Intent, Kind},
     ws::Drain,
 };
-use capsem_policy::Action;
+use capsem_policy::{Action, Detection};
 use capsem_telemetry::{
-    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Direction, Ended,
-    Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened, Record, Refused,
-    Responded, Side, ToolUse, Transport, redact,
+    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Detected, Direction,
+    Ended, Event, Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened,
+    Record, Refused, Responded, Side, ToolUse, Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
@@ -121,6 +121,19 @@ impl Visit {
         })));
     }
 
+    /// Records rules that matched and only watch.
+    pub(crate) fn detected(&self, exchange: Id, on: Event, detections: &[Detection<'_>]) {
+        for detection in detections {
+            self.record(Record::Detected(Box::new(Detected {
+                exchange,
+                on,
+                rule: detection.rule.to_string(),
+                level: detection.level.as_str().to_owned(),
+                reason: detection.reason.as_deref().map(str::to_owned),
+            })));
+        }
+    }
+
     /// Records a question and its answer.
     pub(crate) fn asked(&self, asked: Asked) {
         if self.recorded {
@@ -216,7 +229,13 @@ impl Undecided {
             credential_ref,
             subprotocols,
         };
-        self.commit(decided).await
+        let on = match transport {
+            Transport::Websocket => Event::Upgrade,
+            Transport::Http | Transport::Sse => Event::Http,
+        };
+        let log = self.commit(decided).await?;
+        log.visit.detected(log.id, on, &decision.detections);
+        Ok(log)
     }
 
     /// Records a request that was refused before policy could be asked.

@@ -10,7 +10,8 @@ use crate::{
 };
 use capsem_policy::{self as policy, Action, Uninspectable};
 use capsem_telemetry::{
-    Api, CallError, CallStatus, CloseKind, Direction, FaultClass, Flow, Ledger, ModelCall, Side,
+    Api, CallError, CallStatus, CloseKind, Direction, Event, FaultClass, Flow, Ledger, ModelCall,
+    Side,
     evidence::{self, MessageFacts, Seen, WsEvidence},
     redact,
 };
@@ -185,6 +186,9 @@ impl Session for Tap {
             return Gate::Refuse { refusal, answer: String::new() };
         }
         let ruling = self.judge.ruling(from, message, &facts, self.counters);
+        if let Some((log, _)) = &self.open {
+            log.visit().detected(log.id(), Event::Message, &ruling.detections);
+        }
         match ruling.action {
             Action::Allow => Gate::Forward,
             Action::Block => self.refuse(from, &facts, &ruling, message.len),

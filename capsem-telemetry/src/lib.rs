@@ -30,8 +30,8 @@ pub use id::Id;
 pub use ledger::{Ledger, LedgerTask, Mode, Summary};
 pub use record::{
     Action, Answer, Asked, CallError, CallStatus, Close, CloseKind, Closed, Content, Decided,
-    Decision, Direction, Ended, Event, Evidence, EvidenceReason, EvidenceState, Fault, FaultClass,
-    Flow, Initiator, Listener, ModelCall, Opened, Record, Refused, Responded, Side, Stamped,
-    ToolCall, ToolResult, ToolUse, Transport, Usage,
+    Decision, Detected, Direction, Ended, Event, Evidence, EvidenceReason, EvidenceState, Fault,
+    FaultClass, Flow, Initiator, Listener, ModelCall, Opened, Record, Refused, Responded, Side,
+    Stamped, ToolCall, ToolResult, ToolUse, Transport, Usage,
 };
 pub use time::Timestamp;

@@ -23,7 +23,7 @@ pub use content::Content;
 pub use evidence::{Evidence, EvidenceReason, EvidenceState};
 pub use exchange::{Action, Close, CloseKind, Decided, Decision, Ended, Flow, Responded};
 pub use fault::{Fault, FaultClass, Side};
-pub use judged::{Answer, Asked, Direction, Event, Refused};
+pub use judged::{Answer, Asked, Detected, Direction, Event, Refused};
 pub use tool_use::ToolUse;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -49,6 +49,8 @@ pub enum Record {
     Refused(Box<Refused>),
     /// A rule asked someone.
     Asked(Box<Asked>),
+    /// A rule matched that is to be recorded.
+    Detected(Box<Detected>),
     /// A rule of the protocol, a limit or a peer broke.
     Fault(Fault),
     /// An exchange is over; exactly once per `decided`.
@@ -68,6 +70,7 @@ impl Record {
             Self::ToolUse(_) => "tool_use",
             Self::Refused(_) => "refused",
             Self::Asked(_) => "asked",
+            Self::Detected(_) => "detected",
             Self::Fault(_) => "fault",
             Self::Ended(_) => "ended",
             Self::Closed(_) => "closed",

@@ -29,7 +29,7 @@ const NOT_HANDED: [&str; 1] = ["process.name"];
 
 /// Keys of a rule whose facts the proxy does not hand to policy, or whose outcome it does not
 /// carry out. Reading on without them could allow what the file means to refuse.
-const UNENFORCED: [&str; 2] = ["detect", "processes"];
+const UNENFORCED: [&str; 1] = ["processes"];
 
 /// The first of these keys, or facts in a condition, and where it stands.
 fn unenforced(

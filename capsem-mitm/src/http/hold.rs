@@ -11,7 +11,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use capsem_policy::{self as policy, Action, Decide, Hold, Uninspectable};
-use capsem_telemetry::{FaultClass, Side, evidence::MessageFacts};
+use capsem_telemetry::{Event, FaultClass, Side, evidence::MessageFacts};
 use capsem_ws_codec::Role;
 use http::{Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
@@ -50,6 +50,7 @@ pub(crate) async fn judged(
     let size = plain.len() as u64;
     let shown = Shown { from: Role::Client, opcode: None, size, payload: &plain, facts: &facts };
     let mut ruling = shown.judge(policy, intent, attribution, policy::Counters::default());
+    client.visit.detected(exchanged.id(), Event::Message, &ruling.detections);
     if ruling.action == Action::Ask {
         match ask(client, standing, &ruling, &facts, size, exchanged).await {
             Ok(()) => return Ok(arrived),
@@ -111,6 +112,7 @@ fn uninspectable(
                 rule: None,
                 reason: Some(reason.to_owned()),
                 status: StatusCode::FORBIDDEN,
+                detections: Vec::new(),
             };
             let size = arrived.len();
             Err(Box::new(exchanged.refuse(&arrived, &ruling, None, size)))

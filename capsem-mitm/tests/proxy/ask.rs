@@ -236,3 +236,24 @@ async fn an_approved_socket_outlives_a_reload_that_asks_the_same() {
     rig.policy.replace(rules(&ASK_UPGRADE.replace("ask-first", "ask-anew")));
     assert_eq!(client.rest().await, b"\x88\x0a\x03\xf0ask-anew");
 }
+
+#[tokio::test]
+async fn an_answer_does_not_outlive_its_rules() {
+    for (after, status) in [("", "101"), ("[[rule]]\nid = \"no\"\naction = \"block\"\n", "403")] {
+        let mut upstream = Upstream::tls(HOST).await;
+        let (rig, questions) = rig(&upstream, ASK_UPGRADE, LONG).await;
+        let mut client = Client::tls(&rig, Path::Explicit, HOST).await;
+        client.send(upgrade("/v1/responses", "")).await;
+        let (_, answers) = asked(&questions).await;
+        rig.policy.replace(rules(after));
+        answers.send(Ok(true)).unwrap();
+        if status == "101" {
+            let mut server = upstream.next().await;
+            let head = server.head().await;
+            server.switch(&head, "").await;
+        }
+        let head = client.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert_eq!(upstream.accepted(), usize::from(status == "101"));
+    }
+}

@@ -377,6 +377,33 @@ async fn a_rule_of_another_host_leaves_a_socket_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_rule_that_only_watches_is_recorded_and_decides_nothing() {
+    let watch = "[[rule]]\nid = \"watch\"\ndetect = \"high\"\nreason = \"look here\"\n\
+        on = [\"upgrade\", \"message\"]\n";
+    let mut upstream = Upstream::tls(HOST).await;
+    let rig = Rig::with(&upstream, rules(watch), |_| {}).await;
+    let mut client = Client::tls(&rig, Path::Explicit, HOST).await;
+    client.send(upgrade("/v1/responses", "")).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    server.switch(&head, "").await;
+    client.head().await;
+    let message = frame(Role::Client, Opcode::Text, true, false, create("m").as_bytes());
+    client.send(&message).await;
+    assert_eq!(server.exact(message.len()).await, message);
+    drop((client, server));
+    let records = rig.records(1).await;
+    let detected: Vec<_> = records.iter().filter(|r| r["kind"] == "detected").collect();
+    assert_eq!(detected.len(), 2, "{records:#?}");
+    assert_eq!((&detected[0]["on"], &detected[1]["on"]), (&json!("upgrade"), &json!("message")));
+    assert_eq!(
+        (&detected[0]["level"], &detected[0]["reason"]),
+        (&json!("high"), &json!("look here"))
+    );
+    assert_eq!(only(&records, "decided")["decision"], "allowed");
+}
+
+#[tokio::test]
 async fn a_budget_of_tokens_is_a_rule() {
     let budget = r#"
 [[rule]]

@@ -45,6 +45,21 @@ pub struct Asked {
     pub duration_ms: u64,
 }
 
+/// `detected`: a rule matched that is to be recorded, whatever was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detected {
+    /// The exchange.
+    pub exchange: Id,
+    /// What it matched.
+    pub on: Event,
+    /// The rule.
+    pub rule: String,
+    /// How much it matters, in the rule's word.
+    pub level: String,
+    /// The rule's reason.
+    pub reason: Option<String>,
+}
+
 words! {
     /// Which way a message goes.
     pub enum Direction {

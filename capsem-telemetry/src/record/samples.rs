@@ -155,7 +155,7 @@ pub(crate) fn tool_use() -> ToolUse {
 }
 
 /// Records of judgements, which not every session has.
-pub(crate) fn judgements() -> [Record; 2] {
+pub(crate) fn judgements() -> [Record; 3] {
     let refused = Refused {
         exchange: id(2),
         direction: Direction::ToUpstream,
@@ -173,5 +173,16 @@ pub(crate) fn judgements() -> [Record; 2] {
         answer: Answer::Allow,
         duration_ms: 1500,
     };
-    [Record::Refused(Box::new(refused)), Record::Asked(Box::new(asked))]
+    let detected = Detected {
+        exchange: id(2),
+        on: Event::Upgrade,
+        rule: "watch".to_owned(),
+        level: "low".to_owned(),
+        reason: None,
+    };
+    [
+        Record::Refused(Box::new(refused)),
+        Record::Asked(Box::new(asked)),
+        Record::Detected(Box::new(detected)),
+    ]
 }

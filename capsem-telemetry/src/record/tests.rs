@@ -91,6 +91,10 @@ fn judgements_have_their_fields_in_full() {
             r#""conn":"000000000001","exchange":"000000000002","on":"message","#,
             r#""rule":"ask-first","answer":"allow","duration_ms":1500"#
         ),
+        concat!(
+            r#""exchange":"000000000002","on":"upgrade","rule":"watch","level":"low","#,
+            r#""reason":null"#
+        ),
     ];
     for (record, fields) in judgements().into_iter().zip(fields) {
         check(record, fields);

@@ -12,7 +12,6 @@ fn refused(text: &str, expected: &str) {
 fn what_is_not_enforced() {
     let rule = "version = 1\n[[rule]]\nid = 'a'\n";
     let advice = "is not enforced by this version; remove the rule or the key";
-    refused(&format!("{rule}detect = 'low'"), &format!("p.toml:4:1: `detect` {advice}"));
     refused(
         &format!("{rule}action = 'block'\nprocesses = ['codex']"),
         &format!("p.toml:5:1: `processes` {advice}"),

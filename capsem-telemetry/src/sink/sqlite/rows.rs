@@ -20,6 +20,7 @@ pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
         Record::Opened(_)
         | Record::Refused(_)
         | Record::Asked(_)
+        | Record::Detected(_)
         | Record::Fault(_)
         | Record::Closed(_) => Ok(()),
     }
