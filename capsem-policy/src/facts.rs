@@ -102,7 +102,8 @@ pub struct Facts<'a> {
     pub path: &'a str,
     /// The query as sent, without the `?`.
     pub query: Option<&'a str>,
-    /// The header fields as sent, names in lower case.
+    /// The header fields as sent, names in lower case; rules can read those of
+    /// [`HEADERS`](crate::HEADERS) alone, whatever is handed in.
     pub headers: &'a [(&'a str, &'a str)],
     /// Whose model API this is: `openai`, `anthropic`, `google`, another word, or `unknown`.
     pub provider: &'a str,

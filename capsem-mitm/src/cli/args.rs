@@ -99,11 +99,13 @@ pub(crate) struct CheckArgs {
 ///
 /// Prints {"action":"allow|ask|block","rule":..,"reason":..}. The request is judged as the proxy
 /// judges it; nothing is sent. wss:// and ws:// mean a WebSocket upgrade, as does a header
-/// `Upgrade: websocket`.
+/// `Upgrade: websocket`. With --message, the verdict is that on a message of the exchange, unless
+/// its request is not allowed in the first place.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:
   capsem-mitm explain --policy policy.toml wss://api.openai.com/v1/responses
-  capsem-mitm explain --policy policy.toml --method POST https://api.anthropic.com/v1/messages")]
+  capsem-mitm explain --policy policy.toml --method POST https://api.anthropic.com/v1/messages
+  capsem-mitm explain --policy policy.toml --message create.json wss://api.openai.com/v1/responses")]
 pub(crate) struct ExplainArgs {
     /// The rule file
     #[arg(long, value_name = "FILE")]
@@ -114,8 +116,21 @@ pub(crate) struct ExplainArgs {
     /// A header of the request; may be given several times
     #[arg(long = "header", value_name = "K: V")]
     pub(crate) headers: Vec<String>,
+    /// A file with a message of the exchange: one of the WebSocket, or the body of the request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) message: Option<PathBuf>,
+    /// Who sends the message
+    #[arg(long, value_enum, default_value_t = Sender::Client, requires = "message")]
+    pub(crate) from: Sender,
     /// Where the request goes: https://, http://, wss:// or ws://
     pub(crate) url: String,
+}
+
+/// Who sends a message.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Sender {
+    Client,
+    Server,
 }
 
 /// List the exchanges and model calls of a ledger

@@ -16,6 +16,8 @@ pub(crate) enum CliError {
     Unenforced { place: Place, key: &'static str },
     #[error("cannot read {}: {error}; name a rule file that can be read", path.display())]
     PolicyFile { path: PathBuf, error: io::Error },
+    #[error("cannot read {}: {error}; name a file with a message", path.display())]
+    MessageFile { path: PathBuf, error: io::Error },
     #[error(
         "\"{url}\" is no URL of a request: {reason}; write one as in https://api.openai.com/v1/models"
     )]
@@ -67,6 +69,7 @@ impl CliError {
             | Self::Policy(_)
             | Self::Unenforced { .. }
             | Self::PolicyFile { .. }
+            | Self::MessageFile { .. }
             | Self::Url { .. }
             | Self::Refused { .. }
             | Self::Method(_)

@@ -1,20 +1,39 @@
-//! `capsem-mitm explain`: the verdict of a rule file on one request, reached as the proxy reaches
-//! it and without a byte sent.
+//! `capsem-mitm explain`: the verdict of a rule file on one request, or on a message of it, reached
+//! as the proxy reaches it and without a byte sent.
 
-use super::{args::ExplainArgs, error::CliError, json, policy_file, print};
+use super::{
+    args::{ExplainArgs, Sender},
+    error::CliError,
+    json, policy_file, print,
+};
 use crate::{
     authority::Authority,
     decide::{Reach, decide},
-    request::{Intent, Route, Scheme},
+    judge::Shown,
+    request::{Intent, Kind, Route, Scheme},
 };
-use capsem_policy::Policy;
+use capsem_policy::{Action, Counters, Opcode, Policy};
+use capsem_telemetry::evidence::MessageFacts;
+use capsem_ws_codec::Role;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 /// Prints the verdict.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let policy = policy_file::load(&args.policy)?;
-    print(&verdict(&policy, &args.url, &args.method, &args.headers)?)
+    let message = match &args.message {
+        Some(path) => {
+            let payload = fs::read(path)
+                .map_err(|error| CliError::MessageFile { path: path.clone(), error })?;
+            let from = match args.from {
+                Sender::Client => Role::Client,
+                Sender::Server => Role::Server,
+            };
+            Some((from, payload))
+        }
+        None => None,
+    };
+    print(&verdict(&policy, &args.url, &args.method, &args.headers, message.as_ref())?)
 }
 
 fn verdict(
@@ -22,6 +41,7 @@ fn verdict(
     url: &str,
     method: &str,
     headers: &[String],
+    message: Option<&(Role, Vec<u8>)>,
 ) -> Result<String, CliError> {
     let target = Target::parse(url)?;
     let parts = target.head(method, headers)?;
@@ -35,11 +55,32 @@ fn verdict(
     let host = intent.authority.host.to_string();
     let attribution = capsem_telemetry::attribute(&host, &intent.path);
     let decision = decide(policy, &reach, &intent, &attribution);
+    let (mut action, mut rule, mut reason) = (decision.action, decision.rule, decision.reason);
+    // No message comes of a request that is not allowed.
+    if let (Action::Allow, Some((from, payload))) = (action, message) {
+        let shown = Shown {
+            from: *from,
+            opcode: opcode(&intent, payload),
+            size: u64::try_from(payload.len()).unwrap_or(u64::MAX),
+            payload,
+            facts: &MessageFacts::read(payload),
+        };
+        let ruling = shown.judge(policy, &intent, &attribution, Counters::default());
+        (action, rule, reason) = (ruling.action, ruling.rule, ruling.reason);
+    }
     Ok(json::line(&[
-        ("action", decision.action.as_str().into()),
-        ("rule", decision.rule.into()),
-        ("reason", decision.reason.into()),
+        ("action", action.as_str().into()),
+        ("rule", rule.into()),
+        ("reason", reason.into()),
     ]))
+}
+
+fn opcode(intent: &Intent, payload: &[u8]) -> Option<Opcode> {
+    match intent.kind {
+        Kind::WebSocket(_) if std::str::from_utf8(payload).is_ok() => Some(Opcode::Text),
+        Kind::WebSocket(_) => Some(Opcode::Binary),
+        Kind::Http | Kind::Connect => None,
+    }
 }
 
 /// Where a request goes, as its URL says.

@@ -59,6 +59,8 @@ fn laws([a, b]: [&str; 2], [first, second]: [&Condition; 2], facts: &Facts<'_>) 
     assert!(ask(format!("!!({a}\n)")).is_none_or(|twice| twice == x));
     assert!(ask(format!("({a}\n) ? true : false")).is_none_or(|same| same == x));
     assert!(!(x && ask(format!("!({a}\n)")) == Some(true)), "both {a:?} and its opposite");
+    let (opposite, is_false) = (ask(format!("!({a}\n)")), ask(format!("({a}\n) == false")));
+    assert!(opposite.is_none() || is_false.is_none() || opposite == is_false, "{a:?}");
     let union = ask(format!("!(!({a}\n) || !({b}\n))"));
     assert!(union.is_none_or(|union| union == (x && y)));
 }

@@ -21,6 +21,10 @@ id = "search"
 action = "ask"
 when = 'http.method == "GET" && http.path.matches("^/search(/|$)")'
 [[rule]]
+id = "agent"
+action = "allow"
+when = 'http.header["user-agent"] == "codex" && http.query == "x=1"'
+[[rule]]
 id = "port"
 action = "allow"
 ports = [8443]
@@ -30,7 +34,7 @@ ports = [8443]
 fn check(url: &str, method: &str, headers: &[&str], expected: &str) {
     let policy = Policy::parse(RULES, "p.toml").unwrap();
     let headers: Vec<_> = headers.iter().map(ToString::to_string).collect();
-    let text = match verdict(&policy, url, method, &headers) {
+    let text = match verdict(&policy, url, method, &headers, None) {
         Ok(text) => text,
         Err(error) => error.line(),
     };
@@ -53,8 +57,33 @@ fn verdicts() {
     check("https://a.test/search/x", "GET", &[], search);
     check("https://a.test/%73earch", "GET", &[], default); // as written it is no search
     check("https://a.test/searching", "GET", &[], default);
+    let agent = r#"{"action":"allow","rule":"agent","reason":null}"#;
+    check("https://a.test/?x=1", "GET", &["User-Agent: codex"], agent);
+    check("https://a.test/?x=1", "GET", &["User-Agent: codex", "user-agent: x"], default);
+    check("https://a.test/", "GET", &["User-Agent: codex"], default);
     let port = r#"{"action":"allow","rule":"port","reason":null}"#;
     check("http://[::1]:8443/", "GET", &[], port);
+}
+
+#[test]
+fn messages() {
+    let rules = format!(
+        "{RULES}[[rule]]\nid = 'large'\naction = 'block'\non = ['message']\n\
+         direction = 'to_upstream'\nmodels = ['gpt-5-pro*']\nwhen = 'ws.opcode == \"text\"'\n"
+    );
+    let policy = Policy::parse(&rules, "p.toml").unwrap();
+    let check = |url: &str, from: Role, expected: &str| {
+        let text = br#"{"type":"response.create","model":"gpt-5-pro"}"#.to_vec();
+        let got = verdict(&policy, url, "GET", &[], Some(&(from, text))).unwrap();
+        assert_eq!(got.trim_end(), expected);
+    };
+    let large = r#"{"action":"block","rule":"large","reason":"blocked by rule `large`"}"#;
+    check("wss://api.openai.com/v1/responses", Role::Client, large);
+    let passes = r#"{"action":"allow","rule":null,"reason":null}"#;
+    check("wss://api.openai.com/v1/responses", Role::Server, passes);
+    check("https://[::1]:8443/", Role::Client, passes); // no message of a socket
+    let request = r#"{"action":"block","rule":null,"reason":"no rule allows this"}"#;
+    check("wss://api.openai.com/v1/other", Role::Client, request);
 }
 
 #[test]
