@@ -14,6 +14,9 @@ mod attribute;
 mod content;
 mod error;
 pub mod evidence;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod genai;
 mod id;
 mod ledger;

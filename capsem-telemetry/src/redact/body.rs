@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{KEYS, MASK, plain, text};
+use crate::evidence;
 
 /// Depth up to which nesting is followed. Real payloads stay below 30; what is deeper is cut off.
 const MAX_DEPTH: usize = 128;
@@ -236,18 +237,8 @@ fn string(text: &str) -> (&str, bool) {
 
 /// What a JSON string says; of one that breaks off, what it has said.
 fn decode(raw: &str, whole: bool) -> Cow<'_, str> {
-    let decoded = if whole {
-        crate::evidence::string(raw)
-    } else {
-        // The break may stand in an escape, the longest of which has six letters.
-        let closed = |cut: usize| {
-            let end = raw.floor_char_boundary(raw.len().saturating_sub(cut));
-            format!("{}\"", raw.get(..end).unwrap_or_default())
-        };
-        (0..12)
-            .find_map(|cut| crate::evidence::string(&closed(cut)).map(|it| it.into_owned().into()))
-    };
-    decoded.unwrap_or_default()
+    let said = if whole { evidence::string(raw) } else { evidence::broken(raw).map(Cow::Owned) };
+    said.unwrap_or_default()
 }
 
 fn bounded(text: &str, room: usize) -> &str {
