@@ -7,6 +7,7 @@
 mod support;
 
 mod deadlines;
+mod evidence;
 mod http;
 #[cfg(feature = "cli")]
 mod program;
