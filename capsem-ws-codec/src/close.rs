@@ -70,14 +70,15 @@ impl std::fmt::Display for CloseCode {
 pub struct CloseFrame<'a> {
     /// Why; `None` for an empty payload, which an API shows as 1005.
     pub code: Option<CloseCode>,
-    /// Text for people, at most 123 bytes; empty where the sender gave none.
+    /// Text for people, at most 123 bytes in a frame; empty where the sender gave none.
     pub reason: &'a str,
 }
 
 impl<'a> CloseFrame<'a> {
     /// Reads an unmasked payload (RFC 6455 section 5.5.1).
     ///
-    /// Fails for half a code, a code that must not be sent, and a reason that is not UTF-8.
+    /// Fails with [`Error::CloseLength`] for half a code, [`Error::CloseCode`] for one that must not
+    /// be sent, [`Error::Utf8`] or [`Error::Utf8Unfinished`] for a reason that is not UTF-8.
     ///
     /// ```
     /// use capsem_ws_codec::{CloseCode, CloseFrame};

@@ -12,8 +12,12 @@ const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 const TAIL_AND_FINAL: &[u8] = &[0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 /// The longest distance a match may reach back.
 const WINDOW: usize = 32 * 1024;
-/// The window and as much again, so that keeping the window costs one copy of each byte.
-const ROOM: usize = 2 * WINDOW;
+/// Output asked for at once: at least so much, and at most.
+const LEAST: usize = 512;
+const MOST: usize = 256 * 1024;
+/// Output expected of a byte of input; more comes in further calls.
+const RATIO: usize = 6;
+
 /// Final blocks one message may have.
 ///
 /// A sender has a use for one, at the end. Each makes the reader set up a new window of 32 KiB, for
@@ -32,14 +36,22 @@ pub(crate) struct Inflater {
 
 struct Stream {
     library: Decompress,
-    /// What was inflated last; its final `WINDOW` bytes are the window.
-    recent: Vec<u8>,
+    window: Window,
     /// A final block was read: the library has ended and must be set up again to go on.
     ended: bool,
     /// Final blocks of the message under way that were followed by more.
     finals: u32,
     /// The message under way has compressed bytes. One without any is not even empty.
     begun: bool,
+}
+
+/// Where the bytes of messages go.
+pub(crate) trait Output {
+    /// What is appended to, and how many bytes more it may take; one beyond a limit is enough to
+    /// see that it is passed.
+    fn room(&mut self) -> (&mut Vec<u8>, usize);
+    /// The last `made` bytes appended are new.
+    fn made(&mut self, made: usize) -> Result<(), Error>;
 }
 
 impl Inflater {
@@ -49,13 +61,9 @@ impl Inflater {
         Some(Self { context, stream: None })
     }
 
-    /// Inflates the next piece of a message, and hands what comes out to `sink` chunk by chunk.
-    pub(crate) fn push(
-        &mut self,
-        input: &[u8],
-        sink: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.stream.get_or_insert_with(Stream::new).push(input, sink)
+    /// Inflates the next piece of a message.
+    pub(crate) fn push(&mut self, input: &[u8], output: &mut impl Output) -> Result<(), Error> {
+        self.stream.get_or_insert_with(Stream::new).push(input, output)
     }
 
     /// Ends the message.
@@ -78,30 +86,27 @@ impl Stream {
     fn new() -> Self {
         Self {
             library: Decompress::new(false),
-            recent: Vec::with_capacity(ROOM),
+            window: Window::default(),
             ended: false,
             finals: 0,
             begun: false,
         }
     }
 
-    fn push(
-        &mut self,
-        mut input: &[u8],
-        mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn push(&mut self, mut input: &[u8], output: &mut impl Output) -> Result<(), Error> {
         self.begun |= !input.is_empty();
-        // A full buffer may mean that the library holds output back.
+        // Full room may mean that the library holds output back.
         let mut full = false;
         while !input.is_empty() || full {
             if self.ended {
                 self.go_on()?;
             }
-            let (used, made, result) = self.step(input);
+            let (used, made, result);
+            (used, made, full, result) = self.step(input, output);
             input = input.get(used..).unwrap_or_default();
-            sink(self.recent.get(self.recent.len() - made..).unwrap_or_default())?;
+            output.made(made)?;
             result?;
-            full = !self.ended && self.recent.len() == self.recent.capacity();
+            full &= !self.ended;
             if used == 0 && made == 0 && !full && !self.ended {
                 break;
             }
@@ -110,31 +115,33 @@ impl Stream {
         if input.is_empty() { Ok(()) } else { Err(Error::Inflate) }
     }
 
-    /// One call of the library: bytes taken, bytes made, and whether they were well.
-    fn step(&mut self, input: &[u8]) -> (usize, usize, Result<(), Error>) {
-        self.make_room();
-        let (taken, had) = (self.library.total_in(), self.recent.len());
-        let status = self.library.decompress_vec(input, &mut self.recent, FlushDecompress::None);
-        let used = self.library.total_in() - taken;
-        let used = usize::try_from(used).unwrap_or(usize::MAX);
-        let result = match status {
-            Ok(Status::Ok | Status::BufError) => Ok(()),
-            Ok(Status::StreamEnd) => {
-                self.ended = true;
-                Ok(())
-            }
-            Err(_) => Err(Error::Inflate),
+    /// One call of the library: bytes taken, bytes made, whether they filled the room, and whether
+    /// they were well.
+    fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut impl Output,
+    ) -> (usize, usize, bool, Result<(), Error>) {
+        let (buffer, most) = output.room();
+        let had = buffer.len();
+        buffer.reserve(input.len().saturating_mul(RATIO).clamp(LEAST, MOST).min(most));
+        let (taken, gave) = (self.library.total_in(), self.library.total_out());
+        let room = (buffer.capacity() - had).min(most);
+        let status = if room < most {
+            self.library.decompress_vec(input, buffer, FlushDecompress::None)
+        } else {
+            // The limit is near: not a byte more than it takes to see it passed.
+            buffer.resize(had + room, 0);
+            let place = buffer.get_mut(had..).unwrap_or_default();
+            self.library.decompress(input, place, FlushDecompress::None)
         };
-        (used, self.recent.len() - had, result)
-    }
-
-    /// Drops what lies before the window once the buffer is full.
-    fn make_room(&mut self) {
-        let had = self.recent.len();
-        if had == self.recent.capacity() {
-            self.recent.copy_within(had - WINDOW.min(had).., 0);
-            self.recent.truncate(WINDOW);
-        }
+        let count = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
+        let used = count(self.library.total_in(), taken);
+        let made = count(self.library.total_out(), gave);
+        buffer.truncate(had + made);
+        self.window.remember(buffer.get(had..).unwrap_or_default());
+        self.ended = matches!(status, Ok(Status::StreamEnd));
+        (used, made, made == room, status.map(drop).map_err(|_| Error::Inflate))
     }
 
     /// Reads on after a final block: the next starts at the next byte, and may refer to all that
@@ -146,12 +153,9 @@ impl Stream {
         self.finals += 1;
         self.ended = false;
         self.library.reset(false);
-        let window = self.recent.get(self.recent.len().saturating_sub(WINDOW)..);
-        match window {
-            None | Some([]) => Ok(()),
-            Some(window) => {
-                self.library.set_dictionary(window).map(|_| ()).map_err(|_| Error::Inflate)
-            }
+        match self.window.bytes() {
+            [] => Ok(()),
+            window => self.library.set_dictionary(window).map(drop).map_err(|_| Error::Inflate),
         }
     }
 
@@ -165,11 +169,15 @@ impl Stream {
             // A final block may be the last byte of a message; there is nothing to complete then.
             return Ok(());
         }
-        let (used, made, result) = self.step(tail);
+        // Anything that comes out here was not part of the message.
+        let (taken, had) = (self.library.total_in(), self.library.total_out());
+        let status = self.library.decompress(tail, &mut [0; 8], FlushDecompress::None);
+        let used = self.library.total_in() - taken;
+        self.ended = matches!(status, Ok(Status::StreamEnd));
         // The message itself may end in the header of a final block, which the tail completes.
-        let whole = used == tail.len() || (self.ended && used == TAIL.len());
+        let whole = used == tail.len() as u64 || (self.ended && used == TAIL.len() as u64);
         let ended = self.ended || tail == TAIL;
-        if result.is_ok() && whole && made == 0 && ended {
+        if status.is_ok() && whole && self.library.total_out() == had && ended {
             Ok(())
         } else {
             Err(Error::InflateUnfinished)
@@ -179,8 +187,40 @@ impl Stream {
     /// Begins anew, as if nothing had been read.
     fn forget(&mut self) {
         self.library.reset(false);
-        self.recent.clear();
+        self.window = Window::default();
         self.ended = false;
+    }
+}
+
+/// What was inflated last, as far back as a match may reach.
+///
+/// The library has a window of its own, but none that outlives a final block.
+#[derive(Default)]
+struct Window {
+    ring: Vec<u8>,
+    /// Where the oldest byte is, once the ring is full.
+    oldest: usize,
+}
+
+impl Window {
+    fn remember(&mut self, made: &[u8]) {
+        let made = made.get(made.len().saturating_sub(WINDOW)..).unwrap_or_default();
+        let (fill, over) = made.split_at(made.len().min(WINDOW - self.ring.len()));
+        self.ring.extend_from_slice(fill);
+        let (before_end, from_start) = over.split_at(over.len().min(WINDOW - self.oldest));
+        for (at, bytes) in [(self.oldest, before_end), (0, from_start)] {
+            if let Some(place) = self.ring.get_mut(at..at + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        }
+        self.oldest = (self.oldest + over.len()) % WINDOW;
+    }
+
+    /// Oldest first.
+    fn bytes(&mut self) -> &[u8] {
+        self.ring.rotate_left(self.oldest);
+        self.oldest = 0;
+        &self.ring
     }
 }
 

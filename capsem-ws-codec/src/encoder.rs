@@ -5,7 +5,8 @@ use crate::{CloseCode, Error, FrameHead, Mask, Opcode, Role, head::MAX_CONTROL};
 /// Appends a frame: `head` with the length of `payload` in place of its own, then the payload,
 /// masked if `head` has a key.
 ///
-/// The one function for fragments and compressed messages; no rule of order is checked.
+/// The one function for fragments and compressed messages. No rule is checked, neither of order
+/// nor of what a control frame may be.
 ///
 /// ```
 /// use capsem_ws_codec::{FrameHead, Opcode, encode_frame};
@@ -17,18 +18,30 @@ use crate::{CloseCode, Error, FrameHead, Mask, Opcode, Role, head::MAX_CONTROL};
 /// ```
 pub fn encode_frame(head: FrameHead, payload: &[u8], dst: &mut Vec<u8>) {
     let (bytes, used) = FrameHead { len: payload.len() as u64, ..head }.encode();
-    dst.reserve(used + payload.len());
-    dst.extend_from_slice(bytes.get(..used).unwrap_or_default());
+    let start = dst.len();
+    dst.reserve(bytes.len() + payload.len());
+    // All of the array, whose length is known, and then off with what is no head.
+    dst.extend_from_slice(&bytes);
+    dst.truncate(start + used);
     match head.mask {
         Some(key) => Mask::new(key, 0).append(payload, dst),
         None => dst.extend_from_slice(payload),
     }
 }
 
-/// Appends a whole uncompressed message in one frame. `opcode` is Text or Binary.
+/// Appends a whole uncompressed message in one frame. `opcode` is Text or Binary; of a Text the
+/// payload is UTF-8. Neither is checked.
 ///
-/// A [`Role::Client`] gives a fresh unpredictable `mask` for each frame (RFC 6455 section 10.3), a
-/// [`Role::Server`] gives none.
+/// `role` is the sender's. A [`Role::Client`] gives a fresh unpredictable `mask` for each frame (RFC
+/// 6455 section 10.3), a [`Role::Server`] gives none; a debug build panics if that is mixed up.
+///
+/// ```
+/// use capsem_ws_codec::{Opcode, Role, encode_data};
+///
+/// let mut wire = Vec::new();
+/// encode_data(Role::Server, Opcode::Text, b"Hello", None, &mut wire);
+/// assert_eq!(wire, b"\x81\x05Hello");
+/// ```
 pub fn encode_data(
     role: Role,
     opcode: Opcode,
@@ -39,7 +52,9 @@ pub fn encode_data(
     whole(role, opcode, payload, mask, dst);
 }
 
-/// Appends a Ping. `mask` as in [`encode_data`]. Fails for a payload of more than 125 bytes.
+/// Appends a Ping (RFC 6455 section 5.5.2). `role` and `mask` as in [`encode_data`].
+///
+/// Fails with [`Error::ControlLength`] for a payload of more than 125 bytes, and appends nothing.
 pub fn encode_ping(
     role: Role,
     payload: &[u8],
@@ -49,7 +64,18 @@ pub fn encode_ping(
     control(role, Opcode::Ping, payload, mask, dst)
 }
 
-/// Appends a Pong. `mask` as in [`encode_data`]. Fails for a payload of more than 125 bytes.
+/// Appends a Pong (RFC 6455 section 5.5.3). `role` and `mask` as in [`encode_data`].
+///
+/// Fails with [`Error::ControlLength`] for a payload of more than 125 bytes, and appends nothing.
+///
+/// ```
+/// use capsem_ws_codec::{Role, encode_pong};
+///
+/// let mut wire = Vec::new();
+/// encode_pong(Role::Client, b"?", Some([1, 2, 3, 4]), &mut wire)?;
+/// assert_eq!(wire, [0x8a, 0x81, 1, 2, 3, 4, b'?' ^ 1]);
+/// # Ok::<(), capsem_ws_codec::Error>(())
+/// ```
 pub fn encode_pong(
     role: Role,
     payload: &[u8],
@@ -59,7 +85,7 @@ pub fn encode_pong(
     control(role, Opcode::Pong, payload, mask, dst)
 }
 
-/// Appends a Close. `mask` as in [`encode_data`].
+/// Appends a Close (RFC 6455 section 5.5.1). `role` and `mask` as in [`encode_data`].
 ///
 /// Without a code, or with one that must not be sent, the payload is empty. A reason of more than
 /// 123 bytes is cut at a character.

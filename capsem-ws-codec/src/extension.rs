@@ -15,7 +15,7 @@ const SERVER_BITS: &str = "server_max_window_bits";
 /// The window every end has that says nothing.
 const MAX_BITS: u8 = 15;
 
-/// What both ends agreed on for permessage-deflate.
+/// What both ends agreed on for permessage-deflate (RFC 7692 section 7.1).
 ///
 /// The default is the bare `permessage-deflate`: context takeover and the largest windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

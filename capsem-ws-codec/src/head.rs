@@ -8,6 +8,10 @@ const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV: u8 = 0x70;
 const MASKED: u8 = 0x80;
+/// The first byte of a text message in one frame.
+const TEXT: u8 = FIN | Opcode::Text as u8;
+/// The same of one of bytes.
+const BINARY: u8 = FIN | Opcode::Binary as u8;
 /// In place of a length: 16 bits of it follow.
 const LONG_16: u8 = 0x7E;
 /// In place of a length: 64 bits of it follow.
@@ -15,16 +19,24 @@ const LONG_64: u8 = 0x7F;
 /// The longest payload a control frame may have.
 pub(crate) const MAX_CONTROL: usize = 125;
 
-/// Whether permessage-deflate was agreed on, so that RSV1 has a meaning.
+/// Whether permessage-deflate was agreed on, so that RSV1 has a meaning (RFC 7692 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Compression {
     /// No extension: every reserved bit must be zero.
-    Off,
+    Off = 0,
     /// RSV1 on the first frame of a message says that the message is compressed.
-    PerMessage,
+    PerMessage = RSV1,
 }
 
-/// The first bytes of a frame, decoded.
+impl Compression {
+    /// The reserved bit that may be set, where it stands in the first byte of a head.
+    const fn rsv1(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The first bytes of a frame, decoded (RFC 6455 section 5.2).
 ///
 /// ```
 /// use capsem_ws_codec::{Compression, FrameHead, Opcode, Role};
@@ -58,7 +70,13 @@ impl FrameHead {
 
     /// Reads a head from the start of `input`: the head and its own length in bytes.
     ///
-    /// `Ok(None)` asks for more bytes. A violation is reported as soon as its byte is there.
+    /// Knows the rules that one head can break alone: reserved bits and opcodes, the mask, the form
+    /// of the length, and what a control frame may be. Order and limits are a
+    /// [`Decoder`](crate::Decoder)'s.
+    ///
+    /// `Ok(None)` asks for more bytes; the next call gets the old ones again. A violation is
+    /// reported as soon as its byte is there.
+    #[inline]
     pub fn parse(
         input: &[u8],
         sender: Role,
@@ -67,38 +85,55 @@ impl FrameHead {
         scan(input, sender, compression, &Alone).map_err(|violation| violation.error)
     }
 
+    /// The frame's bytes on the wire, head and payload.
+    #[must_use]
+    #[inline]
+    pub const fn wire_len(&self) -> u64 {
+        let key = if self.mask.is_some() { 4 } else { 0 };
+        let head = match self.len {
+            0..=125 => 2,
+            126..=0xFFFF => 4,
+            _ => 10,
+        };
+        key + head + self.len
+    }
+
     /// The head on the wire: an array and how many of its bytes count.
     ///
-    /// The length takes its shortest form. The receiver's limit of 2^63 is not checked.
+    /// The length takes its shortest form. Whether a receiver takes the head, as with a length of
+    /// 2^63 or more or a fragmented Ping, is not checked.
+    ///
+    /// ```
+    /// use capsem_ws_codec::{FrameHead, Opcode};
+    ///
+    /// let opcode = Opcode::Binary;
+    /// let head = FrameHead { fin: true, rsv1: false, opcode, mask: None, len: 300 };
+    /// let (bytes, used) = head.encode();
+    /// assert_eq!(bytes[..used], [0x82, 0x7e, 0x01, 0x2c]);
+    /// assert_eq!(head.wire_len(), 304);
+    /// ```
     #[must_use]
+    #[inline]
     pub fn encode(&self) -> ([u8; Self::MAX_WIRE_LEN], usize) {
-        let mut wire = [0; Self::MAX_WIRE_LEN];
-        let mut used = 0;
-        let mut put = |bytes: &[u8]| {
-            for (place, byte) in wire.iter_mut().skip(used).zip(bytes) {
-                *place = *byte;
-            }
-            used += bytes.len();
-        };
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
-        put(&[fin | rsv1 | u8::from(self.opcode)]);
-        match (u8::try_from(self.len), u16::try_from(self.len)) {
-            (Ok(len @ ..LONG_16), _) => put(&[masked | len]),
-            (_, Ok(len)) => {
-                put(&[masked | LONG_16]);
-                put(&len.to_be_bytes());
-            }
-            (_, Err(_)) => {
-                put(&[masked | LONG_64]);
-                put(&self.len.to_be_bytes());
-            }
-        }
+        let first = fin | rsv1 | u8::from(self.opcode);
+        let (short, long, used) = match (u8::try_from(self.len), u16::try_from(self.len)) {
+            (Ok(len @ ..LONG_16), _) => (len, 0, 2),
+            (_, Ok(len)) => (LONG_16, u64::from(u16::from_le_bytes(len.to_be_bytes())), 4),
+            (_, Err(_)) => (LONG_64, u64::from_le_bytes(self.len.to_be_bytes()), 10),
+        };
+        // One number whose lowest byte is the first on the wire: no byte is stored by itself.
+        let start = u128::from(u16::from_le_bytes([first, masked | short]));
+        let mut wire = start | u128::from(long) << 16;
+        let mut len = used;
         if let Some(key) = self.mask {
-            put(&key);
+            wire |= u128::from(u32::from_le_bytes(key)) << (8 * used);
+            len += key.len();
         }
-        (wire, used)
+        let [wire @ .., _, _] = wire.to_le_bytes();
+        (wire, len)
     }
 }
 
@@ -114,10 +149,12 @@ pub(crate) trait Rules {
 struct Alone;
 
 impl Rules for Alone {
+    #[inline]
     fn first(&self, _: Opcode) -> Result<(), Error> {
         Ok(())
     }
 
+    #[inline]
     fn length(&self, _: Opcode, _: u64) -> Result<(), Error> {
         Ok(())
     }
@@ -132,7 +169,8 @@ pub(crate) struct Violation {
 
 /// Reads a head, byte for byte in wire order, so that the first violation in that order is the one
 /// reported whatever else is wrong further on.
-#[inline]
+#[expect(clippy::inline_always, reason = "what it finds must not go through memory")]
+#[inline(always)]
 pub(crate) fn scan(
     input: &[u8],
     sender: Role,
@@ -153,7 +191,7 @@ pub(crate) fn scan(
     let (mask, used) = match sender {
         Role::Server => (None, used),
         Role::Client => match input.get(used..).and_then(<[u8]>::first_chunk) {
-            Some(key) => (Some(*key), used + 4),
+            Some(key) => (Some(*key), used + key.len()),
             None => return Ok(None),
         },
     };
@@ -161,13 +199,60 @@ pub(crate) fn scan(
     Ok(Some((FrameHead { fin, rsv1, opcode, mask, len }, used)))
 }
 
+/// A message of one frame that keeps every rule of its form and lies whole in some bytes.
+///
+/// Plain numbers, and the head made of them late: a head that passes through an `Option` costs
+/// more than finding it.
+#[derive(Clone, Copy)]
+pub(crate) struct Single {
+    pub(crate) len: u64,
+    /// Where the payload begins.
+    pub(crate) begins: usize,
+    /// Where it ends.
+    pub(crate) ends: usize,
+}
+
+impl Single {
+    /// Whatever else is in `input` gives `None`, and is [`scan`]'s to name.
+    #[expect(clippy::inline_always, reason = "what it finds must not go through memory")]
+    #[inline(always)]
+    pub(crate) fn find(input: &[u8], sender: Role, compression: Compression) -> Option<Self> {
+        let [first, second, ..] = *input else { return None };
+        let known = first & !compression.rsv1();
+        let masked = second & MASKED;
+        if !matches!(known, TEXT | BINARY) || masked != sender.mask_bit() {
+            return None;
+        }
+        let masked = masked != 0;
+        let (len, used) = read_length(second & !MASKED, input).ok()??;
+        let begins = if masked { used + 4 } else { used };
+        let ends = usize::try_from(len).ok()?.checked_add(begins)?;
+        (ends <= input.len()).then_some(Self { len, begins, ends })
+    }
+
+    /// The head, out of the bytes it was found in.
+    #[inline]
+    pub(crate) fn head(self, input: &[u8]) -> FrameHead {
+        let head = input.get(..self.begins).unwrap_or_default();
+        let (first, second) = match head {
+            [first, second, ..] => (*first, *second),
+            _ => (0, 0),
+        };
+        let masked = second & MASKED != 0;
+        FrameHead {
+            fin: true,
+            rsv1: first & RSV1 != 0,
+            opcode: if first & !RSV1 == TEXT { Opcode::Text } else { Opcode::Binary },
+            mask: if masked { head.last_chunk().copied() } else { None },
+            len: self.len,
+        }
+    }
+}
+
 #[inline]
 fn check_first(first: u8, compression: Compression) -> Result<Opcode, Error> {
     let opcode = Opcode::try_from(first & 0x0F)?;
-    let allowed = match (compression, opcode) {
-        (Compression::PerMessage, Opcode::Text | Opcode::Binary) => RSV1,
-        _ => 0,
-    };
+    let allowed = if opcode.begins_message() { compression.rsv1() } else { 0 };
     if first & RSV & !allowed != 0 {
         return Err(Error::Rsv { bits: (first & RSV) >> 4, opcode });
     }
@@ -204,11 +289,13 @@ fn read_length(short: u8, input: &[u8]) -> Result<Option<(u64, usize)>, Violatio
             None => return Ok(None),
         },
         LONG_64 => {
+            let len = long.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+            // The highest bit is known before the rest is there.
             if long.first().is_some_and(|byte| byte & 0x80 != 0) {
                 return Err(Violation { error: Error::LengthHighBit, at: 2 });
             }
-            match long.first_chunk() {
-                Some(bytes) => (u64::from_be_bytes(*bytes), 10, 1 << 16),
+            match len {
+                Some(len) => (len, 10, 1 << 16),
                 None => return Ok(None),
             }
         }

@@ -2,7 +2,9 @@
 
 /// Bounds of one direction of a connection.
 ///
-/// Lengths are judged as soon as they are declared. The defaults fit a proxy for model traffic.
+/// Lengths are judged as soon as they are declared, each limit itself still being allowed. Control
+/// frames have their own limit, 125 bytes, and count in none of these. The defaults fit a proxy for
+/// model traffic; an end that keeps whole messages sets `message` and `capture` to one number.
 ///
 /// ```
 /// let limits = capsem_ws_codec::Limits { message: 1 << 20, ..Default::default() };
@@ -10,7 +12,7 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Payload bytes one frame may declare.
+    /// Payload bytes one data frame may declare.
     ///
     /// 64 MiB: four times what the strictest client in use takes, so no frame a real peer sends
     /// is cut, and far from any arithmetic edge.
@@ -21,7 +23,7 @@ pub struct Limits {
     /// 256 MiB: nothing of a message but `capture` is kept, so this bounds time and not memory;
     /// uploads of base64 media go to tens of megabytes.
     pub message: u64,
-    /// Frames one message may have.
+    /// Data frames one message may have.
     ///
     /// 8192: a model's streaming needs one; a sender that flushes every 32 KiB reaches `message`
     /// with these. It bounds what empty fragments, which no length limit counts, can cost.

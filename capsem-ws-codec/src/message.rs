@@ -3,17 +3,11 @@
 //! Refuses to know what the text says and where the bytes go next.
 
 use crate::{
-    CloseFrame, Compression, Deflate, Error, FrameHead, Limits, Mask, Opcode, Role,
-    decoder::{Control, Decoder, Event, Payload},
+    CloseFrame, Compression, Control, Data, Decoder, Deflate, Error, Event, FrameHead, Limits,
+    Mask, Opcode, Role,
+    assembly::{Assembly, SCRATCH},
     deflate::Inflater,
-    utf8::Utf8,
 };
-
-/// Bytes of payload buffer kept after a message that needed more.
-const KEPT: usize = 64 * 1024;
-/// Bytes unmasked at once where they are not kept: a first-level cache's share, and a multiple of
-/// the key's length, so that a key needs no turning between them.
-const SCRATCH: usize = 4096;
 
 /// What one direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +22,7 @@ pub enum Item<'r> {
     Close(CloseFrame<'r>),
 }
 
-/// A whole message.
+/// A whole message, and how it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'r> {
     /// [`Opcode::Text`] or [`Opcode::Binary`].
@@ -41,7 +35,7 @@ pub struct Message<'r> {
     pub len: u64,
     /// The bytes of its frames on the wire, heads included.
     pub wire_len: u64,
-    /// Its frames.
+    /// Its data frames, at least one.
     pub fragments: u32,
     /// Whether it came compressed.
     pub compressed: bool,
@@ -58,11 +52,14 @@ pub struct Counters {
     pub messages: u64,
     /// Uncompressed payload bytes of whole messages.
     pub message_bytes: u64,
-    /// Bytes consumed.
+    /// Bytes consumed, those of unfinished frames and of what came before an error included.
     pub wire_bytes: u64,
 }
 
-/// The messages of one direction.
+/// The messages of one direction (RFC 6455 section 5.4, RFC 7692 section 6).
+///
+/// Keeps the start of the message under way, up to [`Limits::capture`] bytes, and the inflater's
+/// window once a compressed byte came. A reader that read nothing holds no heap memory.
 ///
 /// ```
 /// use capsem_ws_codec::{Item, Limits, Reader, Role};
@@ -113,6 +110,9 @@ impl Reader {
 
     /// Reads up to the next item and advances `input` past what was checked.
     ///
+    /// A message that is one frame, uncompressed, unmasked and whole in `input`, as most of a
+    /// server's are, is lent out of `input`; any other one is put together with one copy.
+    ///
     /// `Ok(None)`: all of `input` is consumed and more is wanted; or, once a Close was read,
     /// nothing is consumed ever again and [`closed`](Self::closed) is true, as what follows a Close
     /// is not looked at (RFC 6455 section 5.5.1).
@@ -121,13 +121,16 @@ impl Reader {
     /// from those it came with, so there `input` is left at the first byte of the frame's payload
     /// in `input`. A message that breaks a rule by ending leaves `input` after its last byte. Every
     /// later call gives the same error.
-    pub fn read<'r>(&'r mut self, input: &mut &[u8]) -> Result<Option<Item<'r>>, Error> {
+    pub fn read<'r, 'i: 'r>(&'r mut self, input: &mut &'i [u8]) -> Result<Option<Item<'r>>, Error> {
         let before = input.len();
         let step = self.step(input);
         self.counters.wire_bytes += (before - input.len()) as u64;
         Ok(match step? {
             None => None,
-            Some(Step::Message) => Some(Item::Message(self.assembly.message())),
+            Some(Step::Lent(payload)) => Some(Item::Message(self.assembly.message(payload))),
+            Some(Step::Message) => {
+                Some(Item::Message(self.assembly.message(&self.assembly.payload)))
+            }
             Some(Step::Control) => self.control_item()?,
         })
     }
@@ -158,47 +161,59 @@ impl Reader {
     }
 
     /// Frame events up to the next whole item.
-    fn step(&mut self, input: &mut &[u8]) -> Result<Option<Step>, Error> {
+    fn step<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Step<'a>>, Error> {
         loop {
-            let (at, consumed) = (*input, self.decoder.frame_consumed());
-            let Some(event) = self.decoder.decode(input)? else { return Ok(None) };
-            match event {
-                Event::Head(head) => self.assembly.head(&head),
-                Event::Payload(payload) => {
-                    if let Err((error, good)) = self.payload(&payload) {
-                        *input = at.get(good..).unwrap_or_default();
-                        self.decoder.fail(error, consumed + good as u64);
-                        return Err(error);
-                    }
-                }
-                Event::End { fin, wire_len } => {
-                    self.assembly.wire_len += wire_len;
-                    if fin && let Err(error) = self.end_message() {
-                        self.decoder.fail(error, wire_len);
-                        return Err(error);
-                    }
-                    self.counters.frames += 1;
-                    if fin {
-                        return Ok(Some(Step::Message));
-                    }
-                }
-                Event::Control(control) => {
+            let (from, consumed) = (*input, self.decoder.frame_consumed());
+            let data = match self.decoder.decode(input)? {
+                None => return Ok(None),
+                Some(Event::Data(data)) => data,
+                Some(Event::Control(control)) => {
                     self.counters.frames += 1;
                     self.control = Some(control);
                     return Ok(Some(Step::Control));
                 }
+            };
+            if data.begins() {
+                self.assembly.begin(data.head);
+            }
+            let lent = is_lent(data);
+            let taken = if lent {
+                self.assembly.lend(data.payload)
+            } else {
+                self.take(data.payload, data.mask())
+            };
+            if let Err((error, good)) = taken {
+                let bad = data.payload.len() - good;
+                let used = from.len() - input.len() - bad;
+                *input = from.get(used..).unwrap_or_default();
+                self.decoder.fail(error, consumed + used as u64);
+                return Err(error);
+            }
+            if !data.ends {
+                continue;
+            }
+            if data.head.fin
+                && let Err(error) = self.end_message()
+            {
+                self.decoder.fail(error, data.head.wire_len());
+                return Err(error);
+            }
+            self.counters.frames += 1;
+            if data.head.fin {
+                return Ok(Some(if lent { Step::Lent(data.payload) } else { Step::Message }));
             }
         }
     }
 
-    /// Takes a piece of a data frame. Fails with how many of its bytes were good.
-    fn payload(&mut self, payload: &Payload<'_>) -> Result<(), (Error, usize)> {
+    /// Takes a part of a data frame. Fails with how many of its bytes were good.
+    #[inline]
+    fn take(&mut self, wire: &[u8], mask: Option<Mask>) -> Result<(), (Error, usize)> {
         let Self { inflater, assembly, unmasked, .. } = self;
         match inflater {
             Some(inflater) if assembly.compressed => {
-                inflate(payload, inflater, assembly, unmasked).map_err(|error| (error, 0))
+                inflate(wire, mask, inflater, assembly, unmasked).map_err(|error| (error, 0))
             }
-            _ => assembly.plain(payload),
+            _ => assembly.plain(wire, mask),
         }
     }
 
@@ -225,151 +240,41 @@ impl Reader {
     }
 }
 
-/// An item that is ready in the reader.
-enum Step {
+/// An item that is ready.
+enum Step<'a> {
+    /// In the reader.
     Message,
+    /// In the input.
+    Lent(&'a [u8]),
+    /// In the reader.
     Control,
+}
+
+/// Whether a part is a whole message that can be shown as it is on the wire.
+#[inline]
+fn is_lent(data: Data<&[u8]>) -> bool {
+    let FrameHead { fin, rsv1, opcode, mask, .. } = data.head;
+    let plain = mask.is_none() && !rsv1 && opcode != Opcode::Continuation;
+    plain && fin && data.begins() && data.ends
 }
 
 /// Inflates a piece into the message. An unmasked one is not copied first.
 fn inflate(
-    payload: &Payload<'_>,
+    wire: &[u8],
+    mask: Option<Mask>,
     inflater: &mut Inflater,
     assembly: &mut Assembly,
     unmasked: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let Some(mask) = payload.mask else {
-        return inflater.push(payload.wire, |chunk| assembly.inflated(chunk));
+    let Some(mask) = mask else {
+        return inflater.push(wire, assembly);
     };
-    for wire in payload.wire.chunks(SCRATCH) {
+    for wire in wire.chunks(SCRATCH) {
         unmasked.clear();
         mask.append(wire, unmasked);
-        inflater.push(unmasked, |chunk| assembly.inflated(chunk))?;
+        inflater.push(unmasked, assembly)?;
     }
     Ok(())
-}
-
-/// The message under way, or the last one until the next begins.
-#[derive(Debug)]
-struct Assembly {
-    limits: Limits,
-    opcode: Opcode,
-    compressed: bool,
-    payload: Vec<u8>,
-    utf8: Utf8,
-    len: u64,
-    wire_len: u64,
-    fragments: u32,
-}
-
-impl Assembly {
-    fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            opcode: Opcode::Binary,
-            compressed: false,
-            payload: Vec::new(),
-            utf8: Utf8::default(),
-            len: 0,
-            wire_len: 0,
-            fragments: 0,
-        }
-    }
-
-    fn head(&mut self, head: &FrameHead) {
-        if head.opcode != Opcode::Continuation {
-            self.opcode = head.opcode;
-            self.compressed = head.rsv1;
-            self.payload.clear();
-            self.payload.shrink_to(KEPT);
-            (self.len, self.wire_len, self.fragments) = (0, 0, 0);
-        }
-        self.fragments = self.fragments.saturating_add(1);
-    }
-
-    /// Takes uncompressed payload: the part that is kept with one copy, the rest through a scratch
-    /// where it is text. Fails with how many bytes were good.
-    fn plain(&mut self, payload: &Payload<'_>) -> Result<(), (Error, usize)> {
-        let room = self.limits.capture.saturating_sub(self.payload.len());
-        let (kept, rest) = payload.wire.split_at(room.min(payload.wire.len()));
-        let start = self.payload.len();
-        Payload { wire: kept, mask: payload.mask }.append_to(&mut self.payload);
-        let copied = self.payload.get(start..).unwrap_or_default();
-        check_text(self.opcode, &mut self.utf8, copied, self.len)?;
-        self.len += kept.len() as u64;
-        if rest.is_empty() || self.opcode != Opcode::Text {
-            self.len += rest.len() as u64;
-            return Ok(());
-        }
-        let mask = payload.mask.map(|mask| mask.after(kept.len() as u64));
-        self.pass_by(rest, mask).map_err(|(error, good)| (error, kept.len() + good))
-    }
-
-    /// Checks text that is not kept.
-    fn pass_by(&mut self, wire: &[u8], mask: Option<Mask>) -> Result<(), (Error, usize)> {
-        let mut scratch = [0; SCRATCH];
-        let mut done = 0;
-        for wire in wire.chunks(SCRATCH) {
-            let Some(copy) = scratch.get_mut(..wire.len()) else { break };
-            copy.copy_from_slice(wire);
-            if let Some(mask) = mask {
-                mask.apply(copy);
-            }
-            check_text(self.opcode, &mut self.utf8, copy, self.len)
-                .map_err(|(error, good)| (error, done + good))?;
-            self.len += wire.len() as u64;
-            done += wire.len();
-        }
-        Ok(())
-    }
-
-    /// Takes inflated payload, up to the nearer of the two limits on it.
-    fn inflated(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let limit = self.limits.inflate.min(self.limits.message);
-        let room = usize::try_from(limit.saturating_sub(self.len)).unwrap_or(usize::MAX);
-        let within = chunk.get(..room).unwrap_or(chunk);
-        check_text(self.opcode, &mut self.utf8, within, self.len).map_err(|(error, _)| error)?;
-        if within.len() < chunk.len() {
-            return Err(if self.limits.inflate <= self.limits.message {
-                Error::InflateLimit { limit }
-            } else {
-                Error::MessageLimit { limit }
-            });
-        }
-        let room = self.limits.capture.saturating_sub(self.payload.len());
-        self.payload.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
-        self.len += chunk.len() as u64;
-        Ok(())
-    }
-
-    fn end(&self) -> Result<(), Error> {
-        if self.utf8.is_complete() { Ok(()) } else { Err(Error::Utf8Unfinished { len: self.len }) }
-    }
-
-    fn message(&self) -> Message<'_> {
-        Message {
-            opcode: self.opcode,
-            payload: &self.payload,
-            len: self.len,
-            wire_len: self.wire_len,
-            fragments: self.fragments,
-            compressed: self.compressed,
-            truncated: self.len > self.payload.len() as u64,
-        }
-    }
-}
-
-/// Checks the next bytes of a message if it is text. `before` is how many came already.
-fn check_text(
-    opcode: Opcode,
-    utf8: &mut Utf8,
-    bytes: &[u8],
-    before: u64,
-) -> Result<(), (Error, usize)> {
-    if opcode != Opcode::Text {
-        return Ok(());
-    }
-    utf8.push(bytes).map_err(|good| (Error::Utf8 { at: before + good as u64 }, good))
 }
 
 #[cfg(test)]

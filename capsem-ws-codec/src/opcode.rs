@@ -35,6 +35,12 @@ impl Opcode {
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
+
+    /// Whether a frame of this opcode is the first of its message: Text and Binary.
+    #[must_use]
+    pub const fn begins_message(self) -> bool {
+        self as u8 & 0x3 != 0 && !self.is_control()
+    }
 }
 
 impl From<Opcode> for u8 {

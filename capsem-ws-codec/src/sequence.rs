@@ -49,14 +49,13 @@ pub(crate) struct Next<'a>(pub(crate) Sequence, pub(crate) &'a Limits);
 impl Rules for Next<'_> {
     #[inline]
     fn first(&self, opcode: Opcode) -> Result<(), Error> {
-        match (self.0, opcode) {
-            (_, Opcode::Close | Opcode::Ping | Opcode::Pong) => return Ok(()),
-            (Sequence::Between, Opcode::Continuation) => return Err(Error::ContinuationOrphan),
-            (Sequence::Within { .. }, Opcode::Text | Opcode::Binary) => {
-                return Err(Error::MessageInterleaved { opcode });
-            }
-            (Sequence::Between, Opcode::Text | Opcode::Binary)
-            | (Sequence::Within { .. }, Opcode::Continuation) => {}
+        if opcode.is_control() {
+            return Ok(());
+        }
+        match (self.0, opcode.begins_message()) {
+            (Sequence::Between, false) => return Err(Error::ContinuationOrphan),
+            (Sequence::Within { .. }, true) => return Err(Error::MessageInterleaved { opcode }),
+            (Sequence::Between, true) | (Sequence::Within { .. }, false) => {}
         }
         let limit = self.1.fragments;
         if self.0.so_far().1 >= limit { Err(Error::FragmentLimit { limit }) } else { Ok(()) }

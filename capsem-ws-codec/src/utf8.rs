@@ -1,10 +1,25 @@
 //! UTF-8 checked piece by piece, with no copy and no heap. Refuses to know where messages end.
 
-/// A check of one text that comes in pieces.
+/// Below this length a loop over words is done before a vector unit is asked for.
+const SHORT: usize = 256;
+
+/// A check of one text that comes in pieces (RFC 6455 section 8.1).
 ///
-/// Rejects what RFC 3629 does: overlong forms, surrogates, and anything above U+10FFFF.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Utf8 {
+/// Rejects what RFC 3629 does: overlong forms, surrogates, and anything above U+10FFFF; each at
+/// the first byte that cannot stand where it stands, wherever the pieces are cut.
+///
+/// ```
+/// use capsem_ws_codec::Utf8;
+///
+/// let mut utf8 = Utf8::default();
+/// assert_eq!(utf8.push(b"caf\xc3"), Ok(()));
+/// assert!(!utf8.is_complete());
+/// assert_eq!(utf8.push(b"\xa9"), Ok(()));
+/// assert!(utf8.is_complete());
+/// assert_eq!(utf8.push(b"ab\xff"), Err(2));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Utf8 {
     /// Continuation bytes the character under way still needs.
     missing: u8,
     /// What the next of them may be.
@@ -13,9 +28,20 @@ pub(crate) struct Utf8 {
 }
 
 impl Utf8 {
-    /// Takes the next piece. Fails with the index in `bytes` of the first one that cannot stand
-    /// where it stands.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
+    /// Takes the next piece. Fails with the index in `bytes` of the first bad one; the check must
+    /// not be used again then.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        // The usual piece begins and ends between characters and is good.
+        let short = bytes.len() < SHORT && is_ascii(bytes);
+        if self.missing == 0 && (short || is_whole(bytes)) {
+            return Ok(());
+        }
+        self.push_any(bytes)
+    }
+
+    #[inline(never)]
+    fn push_any(&mut self, bytes: &[u8]) -> Result<(), usize> {
         let mut at = 0;
         while self.missing > 0 {
             let Some(&byte) = bytes.get(at) else { return Ok(()) };
@@ -35,7 +61,8 @@ impl Utf8 {
     }
 
     /// Whether the text may end here: not inside a character.
-    pub(crate) fn is_complete(self) -> bool {
+    #[must_use]
+    pub fn is_complete(self) -> bool {
         self.missing == 0
     }
 
@@ -61,6 +88,26 @@ impl Utf8 {
         *self = Self { missing, low, high };
         Ok(())
     }
+}
+
+/// Whether every byte is below 0x80, by words that may overlap.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().all(u8::is_ascii);
+    };
+    let mut any = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+    if bytes.len() > 2 * first.len() {
+        let (words, _) = bytes.as_chunks();
+        any = words.iter().fold(any, |any, word| any | u64::from_ne_bytes(*word));
+    }
+    any & 0x8080_8080_8080_8080 == 0
+}
+
+/// Whether this is good text that ends with a character of one byte.
+#[inline]
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(u8::is_ascii) && simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// How many bytes at the end begin a character that is not all there.

@@ -2,12 +2,12 @@
 //!
 //! They are installed once per state of the lock files. Refuses to know what they are used for.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
+use crate::install::{self, Stamp, need};
 use crate::{paths, process};
 
 /// Installed clients.
@@ -26,11 +26,7 @@ impl Clients {
     /// The Node ones only, Codex among them.
     pub(crate) fn node() -> Result<Self> {
         let clients = Self { folder: paths::target().join("clients") };
-        fs::create_dir_all(&clients.folder)?;
-        for entry in fs::read_dir(sources())? {
-            let entry = entry?;
-            fs::copy(entry.path(), clients.folder.join(entry.file_name()))?;
-        }
+        install::copy("clients", &clients.folder)?;
         clients.install_node()?;
         Ok(clients)
     }
@@ -57,7 +53,7 @@ impl Clients {
             "node",
             "install Node.js 20 or newer from https://nodejs.org, or `apt install nodejs npm`",
         )?;
-        let stamp = Stamp::of(&self.folder, "package-lock.json")?;
+        let stamp = Stamp::of(&self.folder, &["clients/package-lock.json"])?;
         if stamp.holds() {
             return Ok(());
         }
@@ -69,56 +65,13 @@ impl Clients {
     }
 
     fn install_python(&self) -> Result<()> {
-        need("python3", "install it with `apt install python3 python3-venv` (3.11 or newer)")?;
-        let stamp = Stamp::of(&self.folder, "requirements.txt")?;
+        install::need_python()?;
+        let stamp = Stamp::of(&self.folder, &["clients/requirements.txt"])?;
         if stamp.holds() {
             return Ok(());
         }
-        let venv = self.folder.join("venv");
-        eprintln!("installing the Python clients into {} ...", venv.display());
-        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
-            .context("no virtual environment; install it with `apt install python3-venv`")?;
-        let pip =
-            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
-        let python = venv.join("bin/python");
-        process::run(
-            Command::new(python)
-                .args(pip)
-                .args(["--only-binary", ":all:", "-r", "requirements.txt"])
-                .current_dir(&self.folder),
-        )?;
+        eprintln!("installing the Python clients into {} ...", self.folder.display());
+        install::venv(&self.folder)?;
         stamp.set()
     }
-}
-
-/// Remembers which state of a lock file was installed.
-struct Stamp {
-    lock: String,
-    file: PathBuf,
-}
-
-impl Stamp {
-    fn of(folder: &Path, lock: &str) -> Result<Self> {
-        let text = fs::read_to_string(sources().join(lock))?;
-        Ok(Self { lock: text, file: folder.join(format!("{lock}.installed")) })
-    }
-
-    fn holds(&self) -> bool {
-        fs::read_to_string(&self.file).is_ok_and(|installed| installed == self.lock)
-    }
-
-    fn set(self) -> Result<()> {
-        fs::write(self.file, self.lock).context("cannot note what was installed")
-    }
-}
-
-fn sources() -> PathBuf {
-    paths::root().join("xtask/clients")
-}
-
-fn need(program: &str, remedy: &str) -> Result<()> {
-    if !process::exists(program) {
-        bail!("`{program}` is missing; {remedy}");
-    }
-    Ok(())
 }

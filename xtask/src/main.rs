@@ -3,11 +3,14 @@
 //! One module per task; this file only names them.
 
 mod accept;
+mod bench;
 mod ci;
 mod clients;
 mod codex;
+mod conformance;
 mod demo;
 mod endpoint;
+mod install;
 mod namespace;
 mod paths;
 mod process;
@@ -30,6 +33,11 @@ struct Arguments {
 enum Task {
     /// Real clients through the built program, its ledger compared with what was really sent
     Accept(accept::Arguments),
+    /// The Autobahn suite against the codec and through the built program, both roles
+    Conformance(conformance::Arguments),
+    /// Figures beside those of others, measured in one run
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// A real agent through the proxy, and the ledger it leaves: no key, no network
     Demo,
     /// Installs the pinned clients of `accept` and `demo`
@@ -46,6 +54,8 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Accept(arguments) => accept::accept(&arguments),
+        Task::Conformance(arguments) => conformance::conformance(&arguments),
+        Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),
         Task::ModelClient => demo::model_client(),

@@ -45,22 +45,27 @@ impl Setup {
         endpoint_ca: &str,
         policy: &str,
     ) -> Result<Self> {
-        let setup = Self { folder: folder.to_owned() };
-        fs::write(setup.file("endpoint-ca.pem"), endpoint_ca)?;
-        fs::write(setup.file("policy.toml"), policy)?;
+        fs::write(folder.join("endpoint-ca.pem"), endpoint_ca)?;
         let listen = match transparent {
             Some(address) => format!("transparent = \"{address}\""),
             None => "proxy = \"127.0.0.1:0\"".into(),
         };
         let pins = NAMES.map(|name| format!("\"{name}:443\" = \"{endpoint}\"\n")).concat();
-        // Relative paths are relative to the configuration file.
         let config = format!(
-            "[listen]\n{listen}\n\n[ca]\ndir = \"ca\"\n\n\
+            "[listen]\n{listen}\n\n\
              [upstream]\nextra_roots = [\"endpoint-ca.pem\"]\n\n[upstream.resolve]\n{pins}\n\
-             [policy]\nfile = \"policy.toml\"\n\n\
-             [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n"
+             [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n"
         );
-        fs::write(setup.config(), config)?;
+        Self::with(folder, &config, policy)
+    }
+
+    /// Writes a configuration of one's own, which names neither CA nor policy, and a policy.
+    pub(crate) fn with(folder: &Path, config: &str, policy: &str) -> Result<Self> {
+        let setup = Self { folder: folder.to_owned() };
+        fs::write(setup.file("policy.toml"), policy)?;
+        // Relative paths are relative to the configuration file.
+        let files = "[ca]\ndir = \"ca\"\n\n[policy]\nfile = \"policy.toml\"\n";
+        fs::write(setup.config(), format!("{config}{files}"))?;
         Ok(setup)
     }
 
@@ -140,6 +145,8 @@ impl Setup {
 pub(crate) struct Ready {
     /// The explicit listener.
     pub(crate) proxy: Option<SocketAddr>,
+    /// The listener for redirected traffic.
+    pub(crate) transparent: Option<SocketAddr>,
     /// The proxy's CA certificate.
     pub(crate) ca: PathBuf,
 }

@@ -1,20 +1,30 @@
 //! One end of a WebSocket: whole messages in and out, compressed both ways where that was agreed.
 //!
-//! The endpoint uses it as the server, the demo's own client as the client. The reading is the
-//! codec's; the compressing is done here, as the proxy never needs it. Refuses to know what the
-//! messages say.
+//! The endpoint and `conformance` use it as the server, the demo's own client and `conformance` as
+//! the client. The reading is the codec's; the compressing is done here, as the proxy never needs
+//! it. Refuses to know what the messages say.
 
-use anyhow::{Context, Result, bail};
+mod deflater;
+mod open;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use capsem_ws_codec::{
-    CloseCode, Deflate, FrameHead, Item, Limits, Opcode, Reader, Role, encode_close, encode_frame,
+    CloseCode, Deflate, Error, FrameHead, Item, Limits, Opcode, Reader, Role, encode_close,
+    encode_frame,
 };
-use flate2::{Compress, Compression, FlushCompress};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::endpoint::Flow;
+use deflater::Deflater;
 
-/// The four bytes a sync flush ends with and RFC 7692 section 7.2.1 takes off again.
-const FLUSH_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+pub(crate) use open::{agree, open, upgrade};
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+/// How long a peer may take to end its side of the stream once ours has nothing more to say.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A WebSocket over `S`, after its handshake.
 pub(crate) struct Socket<S> {
@@ -35,25 +45,39 @@ pub(crate) struct Received {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// `role` is ours.
-    pub(crate) fn new(stream: S, role: Role, deflate: Option<Deflate>) -> Self {
-        Self {
+    /// `role` is ours, `limits` hold for what the peer sends. Fails for a `deflate` that cannot be
+    /// kept to.
+    pub(crate) fn new(
+        stream: S,
+        role: Role,
+        deflate: Option<Deflate>,
+        limits: Limits,
+    ) -> Result<Self> {
+        Ok(Self {
             stream,
             role,
-            reader: Reader::new(role.peer(), deflate, Limits::default()),
-            deflater: deflate.map(|agreed| Deflater::new(role, agreed)),
+            reader: Reader::new(role.peer(), deflate, limits),
+            deflater: deflate.map(|agreed| Deflater::new(role, agreed)).transpose()?,
             input: Vec::new(),
             received: Flow::default(),
             sent: Flow::default(),
             closing: false,
-        }
+        })
     }
 
-    /// The next message. Answers pings, and a Close with its own. None at the end, with or
-    /// without a Close: Codex leaves without one.
+    /// The next message. Answers pings, a Close with its own, and what breaks the protocol with a
+    /// Close of its code before it fails. None at the end, with or without a Close: Codex leaves
+    /// without one.
     pub(crate) async fn receive(&mut self) -> Result<Option<Received>> {
         loop {
-            match self.next()? {
+            let next = match self.next() {
+                Ok(next) => next,
+                Err(error) => {
+                    self.close(Some(error.close_code())).await?;
+                    return Err(error).context("the peer broke the protocol");
+                }
+            };
+            match next {
                 Next::Message(message) => return Ok(Some(message)),
                 Next::Ping(payload) => self.frame(Opcode::Pong, &payload, false).await?,
                 Next::Pong => {}
@@ -64,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     return Ok(None);
                 }
                 Next::More => {
+                    self.input.reserve(CHUNK);
                     // An error here is how a peer may end as well: a reset, TLS without `close_notify`.
                     let read = self.stream.read_buf(&mut self.input).await;
                     if !matches!(read, Ok(1..)) {
@@ -95,9 +120,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.put(&wire).await
     }
 
-    /// Ends the stream below, TLS with its `close_notify`.
+    /// Ends the stream below, TLS with its `close_notify`: a server's first, a client's after the
+    /// server's (RFC 6455 section 7.1.1). What still comes is read, as a stream that is dropped
+    /// before may take our last words with it.
     pub(crate) async fn end(&mut self) {
-        let _ = self.stream.shutdown().await; // the peer may be gone already, as Codex is
+        if self.role == Role::Server {
+            let _ = self.stream.shutdown().await; // the peer may be gone already, as Codex is
+        }
+        let _ = tokio::time::timeout(LINGER, self.discard()).await;
+        if self.role == Role::Client {
+            let _ = self.stream.shutdown().await;
+        }
+    }
+
+    /// Whether permessage-deflate was agreed on.
+    pub(crate) fn compresses(&self) -> bool {
+        self.deflater.is_some()
     }
 
     pub(crate) fn received(&self) -> Flow {
@@ -109,8 +147,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.sent
     }
 
+    async fn discard(&mut self) {
+        self.input.clear();
+        while matches!(self.stream.read_buf(&mut self.input).await, Ok(1..)) {
+            self.input.clear();
+        }
+    }
+
     /// What the bytes at hand hold; whole frames are taken off them.
-    fn next(&mut self) -> Result<Next> {
+    fn next(&mut self) -> Result<Next, Error> {
         let mut rest = self.input.as_slice();
         let next = match self.reader.read(&mut rest)? {
             None => Next::More,
@@ -159,51 +204,6 @@ enum Next {
     Ping(Vec<u8>),
     Pong,
     Closed(Option<CloseCode>),
-}
-
-/// Our direction of permessage-deflate.
-struct Deflater {
-    compress: Compress,
-    /// Whether the window lives on from message to message.
-    takeover: bool,
-}
-
-impl Deflater {
-    fn new(role: Role, agreed: Deflate) -> Self {
-        let without = match role {
-            Role::Client => agreed.client_no_context_takeover,
-            Role::Server => agreed.server_no_context_takeover,
-        };
-        Self { compress: Compress::new(Compression::default(), false), takeover: !without }
-    }
-
-    /// One message, RFC 7692 section 7.2.1.
-    fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>> {
-        if payload.is_empty() {
-            return Ok(vec![0]); // section 7.2.3.6: one empty block; a flush of nothing gives no bytes
-        }
-        let mut squeezed = Vec::with_capacity(64 + payload.len() / 2);
-        let mut rest = payload;
-        loop {
-            let before = self.compress.total_in();
-            self.compress.compress_vec(rest, &mut squeezed, FlushCompress::Sync)?;
-            let used = usize::try_from(self.compress.total_in() - before)?;
-            rest = &rest[used..];
-            if rest.is_empty() && squeezed.len() < squeezed.capacity() {
-                break; // room was left over, so the flush is complete
-            }
-            squeezed.reserve(64 + rest.len() / 2);
-        }
-        let Some(cut) = squeezed.strip_suffix(&FLUSH_TAIL) else {
-            bail!("a flush without its tail")
-        };
-        let cut = cut.len();
-        squeezed.truncate(cut);
-        if !self.takeover {
-            self.compress.reset();
-        }
-        Ok(squeezed)
-    }
 }
 
 #[cfg(test)]

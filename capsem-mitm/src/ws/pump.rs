@@ -4,7 +4,7 @@
 //! point, look at what it holds, and run it on.
 
 use super::{close::Cause, config::Config, session::Hooks};
-use capsem_ws_codec::{Counters, Deflate, Item, Reader, Role};
+use capsem_ws_codec::{Counters, Deflate, Item, Opcode, Reader, Role};
 use std::{future::Future, io, mem, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -16,6 +16,8 @@ use tokio::{
 const CHUNK: usize = 16 * 1024;
 /// Compressed bytes checked at once: they inflate to a mebibyte at most.
 const SLICE: usize = 1024;
+/// The opcode of a Close frame.
+const CLOSE: u8 = Opcode::Close as u8;
 /// How long a chunk is checked before other connections have their turn.
 const TURN: Duration = Duration::from_micros(500);
 
@@ -45,7 +47,17 @@ pub(super) struct Pump<R, W> {
     amid_frame: bool,
     unflushed: bool,
     progress: Progress,
+    closing: Closing,
+    /// A Close went on: nothing may follow it.
+    closed: bool,
     stall: Duration,
+}
+
+/// What becomes of this direction's Close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    Relayed,
+    KeptBack,
 }
 
 #[derive(Debug)]
@@ -87,6 +99,8 @@ where
             amid_frame: false,
             unflushed: false,
             progress: Progress::Flowing,
+            closing: Closing::Relayed,
+            closed: false,
             stall: config.stall_timeout,
         }
     }
@@ -98,6 +112,13 @@ where
                 return cause;
             }
         }
+    }
+
+    /// Runs this direction to its end, without its Close: what it has yet to say goes on, and a
+    /// frame border is left for a Close of our own.
+    pub(super) async fn last_words(&mut self, hooks: &Hooks<'_>) -> Cause {
+        self.closing = Closing::KeptBack;
+        self.run(hooks).await
     }
 
     /// Runs this direction until it rests at a border; at once when it does.
@@ -125,9 +146,14 @@ where
         }
     }
 
-    /// Writes a frame of our own. Only where this direction rests at a frame border.
+    /// Whether a frame of our own may go out here.
+    pub(super) fn takes_a_frame(&self) -> bool {
+        !self.closed && self.rests_at(Border::Frame)
+    }
+
+    /// Writes a frame of our own, where one may go out.
     pub(super) async fn inject(&mut self, frame: &[u8]) -> io::Result<()> {
-        debug_assert!(self.rests_at(Border::Frame));
+        debug_assert!(self.takes_a_frame());
         self.sink.write_all(frame).await?;
         self.sink.flush().await
     }
@@ -242,13 +268,39 @@ where
             // Of the frame at fault nothing more goes on; where none of it has, nothing.
             self.amid_frame = amid > self.checked || border < self.sent;
             self.good = border.max(self.sent);
+        } else if let Some(close) = self.close_to_keep(border, amid, end.as_ref()) {
+            self.amid_frame = false;
+            self.good = close;
+            end = end.or(Some(Cause::Closed { by: self.from, code: None, reason: String::new() }));
         } else {
             self.amid_frame = amid > 0;
             self.good = self.checked;
+            self.closed = matches!(end, Some(Cause::Closed { .. }));
         }
         if let Some(cause) = end {
             self.progress = Progress::Ending(cause);
         }
+    }
+
+    /// Where the Close frame begins that is to be kept back; `None` while there is none, and where
+    /// its beginning has gone on already.
+    fn close_to_keep(&self, border: usize, amid: usize, end: Option<&Cause>) -> Option<usize> {
+        if self.closing == Closing::Relayed {
+            return None;
+        }
+        let begins = match end {
+            Some(Cause::Closed { code, reason, .. }) => {
+                let mask = if self.from == Role::Client { 4 } else { 0 };
+                let payload = if code.is_some() { 2 + reason.len() } else { 0 };
+                self.checked.checked_sub(2 + mask + payload)?
+            }
+            // Inside a frame: its first byte says what it is.
+            None if (1..=self.checked).contains(&amid) && self.held[border] & 0x0f == CLOSE => {
+                border
+            }
+            Some(_) | None => return None,
+        };
+        (begins >= self.sent).then_some(begins)
     }
 }
 

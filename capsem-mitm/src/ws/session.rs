@@ -17,6 +17,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
+/// How long who broke the protocol may still be answered before it is told so.
+///
+/// A quarter of a second: an answer that was on its way when the violation came is there by then,
+/// and one that was not is owed to nobody.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
 pub trait Session: Send + 'static {
     /// A whole message was read. Its payload is unmasked and inflated, and at most
@@ -48,7 +54,8 @@ pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// * an end of stream is passed on as one, and the other direction flows on until it has been
 ///   quiet for `close_timeout`;
 /// * a violation is told to both sides at a frame border: its code to the violator, 1001 to an
-///   innocent upstream, 1011 to an innocent client (RFC 6455 section 7.4.1).
+///   innocent upstream, 1011 to an innocent client (RFC 6455 section 7.4.1). The violator hears it
+///   after what the other side still answers, a quarter of a second at most.
 pub async fn tunnel<A, B, S>(
     client: A,
     upstream: B,
@@ -227,13 +234,27 @@ where
         }
     }
 
-    /// Writes the Close frames a cause asks for, each at a frame border of its direction.
+    /// Writes the Close frames a cause asks for, each at a frame border of its direction. Who broke
+    /// the protocol first gets what the other side, told to go, still answers to earlier messages.
     async fn tell(&mut self, cause: &Cause, hooks: &Hooks<'_>) {
         let (told, reason) = (cause.told(), cause.word());
-        tokio::join!(
-            write_close(&mut self.up, Role::Client, told.upstream, reason, hooks),
-            write_close(&mut self.down, Role::Server, told.client, reason, hooks),
-        );
+        let violator = match cause {
+            Cause::Violation { by, .. } => Some(*by),
+            _ => None,
+        };
+        let upstream = async {
+            if violator == Some(Role::Server) && !self.up.is_over() {
+                let _ = timeout(LAST_WORDS, self.up.last_words(hooks)).await;
+            }
+            write_close(&mut self.up, Role::Client, told.upstream, reason, hooks).await;
+        };
+        let client = async {
+            if violator == Some(Role::Client) && !self.down.is_over() {
+                let _ = timeout(LAST_WORDS, self.down.last_words(hooks)).await;
+            }
+            write_close(&mut self.down, Role::Server, told.client, reason, hooks).await;
+        };
+        tokio::join!(upstream, client);
     }
 }
 
@@ -253,7 +274,7 @@ async fn write_close<R, W>(
     if !pump.is_over() && pump.settle(hooks, Border::Frame).await.is_err() {
         return;
     }
-    if pump.rests_at(Border::Frame) {
+    if pump.takes_a_frame() {
         let mut frame = Vec::new();
         encode_close(sender, code, reason, fresh_mask(sender), &mut frame);
         let _ = pump.inject(&frame).await;

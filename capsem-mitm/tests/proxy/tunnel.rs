@@ -161,6 +161,57 @@ async fn what_came_before_a_violation_goes_on() {
     assert_eq!(unmasked_close(&upstream[good.len()..]), 1001);
 }
 
+/// What the violator `by` sees if the other side, once told to go, says `first`, then `rest`.
+async fn last_words(by: Role, first: &[u8], rest: &[u8]) -> Vec<u8> {
+    let ends = memory(Config::default());
+    let (mut violator, mut other, violation) = match by {
+        Role::Client => (ends.client, ends.upstream, masked(0x83, b"")),
+        Role::Server => (ends.upstream, ends.client, b"\x83\0".to_vec()),
+    };
+    violator.write_all(&violation).await.unwrap();
+    let mut told = [0; 2];
+    other.read_exact(&mut told).await.unwrap();
+    assert_eq!(told[0], 0x88);
+    for piece in [first, rest] {
+        other.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (seen, _) = tokio::join!(all(&mut violator), all(&mut other));
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_under_way_comes_before_the_violators_close() {
+    let ours = b"\x88\x08\x03\xeaopcode".to_vec();
+    let said = b"\x81\x02hi\x88\x05\x03\xe9bye";
+    for at in 0..said.len() {
+        let seen = last_words(Role::Client, &said[..at], &said[at..]).await;
+        assert_eq!(seen, [&said[..4], &ours].concat(), "cut at {at}");
+    }
+    let said = [masked(0x81, b"hi"), masked(0x88, b"\x03\xf3")].concat();
+    for at in 0..said.len() {
+        let seen = last_words(Role::Server, &said[..at], &said[at..]).await;
+        assert_eq!(seen[..8], said[..8], "cut at {at}");
+        assert_eq!(unmasked_close(&seen[8..]), 1002, "cut at {at}");
+    }
+    // Without an answer, without an end of it, and with a rule broken there too.
+    assert_eq!(last_words(Role::Client, b"", b"").await, ours);
+    assert_eq!(last_words(Role::Client, b"\x81\x02h", b"").await, b"\x81\x02h");
+    assert_eq!(last_words(Role::Client, b"\x81\x02hi\x83", b"").await[4..], ours);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_has_begun_is_the_only_one() {
+    let mut ends = memory(Config::default());
+    ends.upstream.write_all(b"\x88\x02\x03").await.unwrap();
+    let mut begun = [0; 3];
+    ends.client.read_exact(&mut begun).await.unwrap();
+    ends.client.write_all(&masked(0x83, b"")).await.unwrap();
+    ends.upstream.write_all(b"\xe9").await.unwrap();
+    let (seen, _) = tokio::join!(all(&mut ends.client), all(&mut ends.upstream));
+    assert_eq!(seen, b"\xe9");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_end_inside_a_frame_is_a_fault() {
     let mut ends = memory(Config::default());

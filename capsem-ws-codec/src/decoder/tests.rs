@@ -1,8 +1,17 @@
 //! Frame events: what comes out, that it points into the input, and where errors leave it.
+//!
+//! Each row of a table is read in pieces of every size.
 
 use super::*;
 
-/// One line per event; pieces of a payload are joined.
+fn append(data: &Data<&[u8]>, payload: &mut Vec<u8>) {
+    match data.mask() {
+        Some(mask) => mask.append(data.payload, payload),
+        None => payload.extend_from_slice(data.payload),
+    }
+}
+
+/// One line per frame; the parts of a data frame are joined.
 fn events(decoder: &mut Decoder, wire: &[u8], size: usize) -> (Vec<String>, Option<Error>, usize) {
     let (mut lines, mut payload, mut consumed) = (Vec::new(), Vec::new(), 0);
     for piece in wire.chunks(size) {
@@ -13,16 +22,16 @@ fn events(decoder: &mut Decoder, wire: &[u8], size: usize) -> (Vec<String>, Opti
             consumed += before - input.len();
             match event {
                 Ok(None) => break,
-                Ok(Some(Event::Head(head))) => {
-                    lines.push(format!("{:?} {} {}", head.opcode, head.fin, head.len));
-                }
-                Ok(Some(Event::Payload(piece))) => piece.append_to(&mut payload),
-                Ok(Some(Event::End { fin, wire_len })) => {
-                    lines.push(format!(
-                        "{:?} end {fin} {wire_len}",
-                        payload.escape_ascii().to_string()
-                    ));
-                    payload.clear();
+                Ok(Some(Event::Data(data))) => {
+                    assert_eq!(data.offset, payload.len() as u64);
+                    append(&data, &mut payload);
+                    assert_eq!(data.ends, payload.len() as u64 == data.head.len);
+                    if data.ends {
+                        let FrameHead { opcode, fin, .. } = data.head;
+                        let shown = payload.escape_ascii().to_string();
+                        lines.push(format!("{opcode:?} {fin} {shown:?} {}", data.head.wire_len()));
+                        payload.clear();
+                    }
                 }
                 Ok(Some(Event::Control(control))) => {
                     let payload = control.payload().escape_ascii();
@@ -33,6 +42,20 @@ fn events(decoder: &mut Decoder, wire: &[u8], size: usize) -> (Vec<String>, Opti
         }
     }
     (lines, None, consumed)
+}
+
+/// The same, read in place: the payloads of a frame are joined.
+fn events_in_place(decoder: &mut Decoder, wire: &[u8], size: usize) -> Vec<u8> {
+    let (mut wire, mut payloads) = (wire.to_vec(), Vec::new());
+    for mut piece in wire.chunks_mut(size) {
+        while let Ok(Some(event)) = decoder.decode_in_place(&mut piece) {
+            match event {
+                Event::Data(data) => payloads.extend_from_slice(data.payload),
+                Event::Control(control) => payloads.extend_from_slice(control.payload()),
+            }
+        }
+    }
+    payloads
 }
 
 /// Reads `wire` in pieces of every size.
@@ -50,13 +73,10 @@ fn check(sender: Role, wire: &[u8], expected: &[&str], error: Option<Error>, con
 fn frames_of_a_server() {
     let wire = b"\x01\x03Hel\x89\x02hi\x80\x02lo\x82\x00\x8a\x00";
     let expected = [
-        "Text false 3",
-        "\"Hel\" end false 5",
+        "Text false \"Hel\" 5",
         "Ping hi",
-        "Continuation true 2",
-        "\"lo\" end true 4",
-        "Binary true 0",
-        "\"\" end true 2",
+        "Continuation true \"lo\" 4",
+        "Binary true \"\" 2",
         "Pong ",
     ];
     check(Role::Server, wire, &expected, None, wire.len());
@@ -66,13 +86,7 @@ fn frames_of_a_server() {
 fn frames_of_a_client() {
     let wire =
         b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-    check(
-        Role::Client,
-        wire,
-        &["Text true 5", "\"Hello\" end true 11", "Ping Hello"],
-        None,
-        wire.len(),
-    );
+    check(Role::Client, wire, &["Text true \"Hello\" 11", "Ping Hello"], None, wire.len());
 }
 
 #[test]
@@ -102,11 +116,23 @@ fn an_error_leaves_the_input_at_its_byte() {
 fn payloads_are_slices_of_the_input() {
     let wire = b"\x82\x04abcd";
     let mut decoder = Decoder::new(Role::Server, Compression::Off, Limits::default());
-    let mut input = &wire[..4];
-    assert!(matches!(decoder.decode(&mut input), Ok(Some(Event::Head(_)))));
-    let Ok(Some(Event::Payload(payload))) = decoder.decode(&mut input) else { panic!("a payload") };
-    assert!(std::ptr::eq(payload.wire, &raw const wire[2..4]));
-    assert_eq!(decoder.decode(&mut input), Ok(None));
+    for (mut input, expected, ends) in
+        [(&wire[..4], Some(&wire[2..4]), false), (&wire[4..], Some(&wire[4..]), true)]
+    {
+        let Ok(Some(Event::Data(data))) = decoder.decode(&mut input) else { panic!("data") };
+        assert_eq!((Some(data.payload), data.ends), (expected, ends));
+        assert!(expected.is_some_and(|expected| std::ptr::eq(data.payload, expected)));
+        assert_eq!(decoder.decode(&mut input), Ok(None));
+    }
+}
+
+#[test]
+fn parts_are_unmasked_in_place_at_their_offset() {
+    let wire = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89\x82\x37\xfa\x21\x3d\x7f\x9f";
+    for size in 1..=wire.len() {
+        let mut decoder = Decoder::new(Role::Client, Compression::Off, Limits::default());
+        assert_eq!(events_in_place(&mut decoder, wire, size), b"HelloHe", "in pieces of {size}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What stands in for the inflater in a build without the feature `deflate`: none can be made.
 
-use crate::{Error, extension::Context};
+use crate::{Error, assembly::Assembly, extension::Context};
 
 #[derive(Debug)]
 pub(crate) enum Inflater {}
@@ -10,11 +10,7 @@ impl Inflater {
         None
     }
 
-    pub(crate) fn push(
-        &mut self,
-        _: &[u8],
-        _: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, _: &[u8], _: &mut Assembly) -> Result<(), Error> {
         match *self {}
     }
 

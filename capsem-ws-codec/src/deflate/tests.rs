@@ -15,6 +15,16 @@ fn text(len: usize, seed: usize) -> Vec<u8> {
     words
 }
 
+impl Output for Vec<u8> {
+    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+        (self, usize::MAX)
+    }
+
+    fn made(&mut self, _: usize) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Case {
     context: Context,
@@ -54,10 +64,7 @@ fn check(case: Case) {
         }
         let mut read = Vec::new();
         for piece in wire.chunks(case.piece) {
-            let pushed = inflater.push(piece, |chunk| {
-                read.extend_from_slice(chunk);
-                Ok(())
-            });
+            let pushed = inflater.push(piece, &mut read);
             assert_eq!(pushed, Ok(()), "message {at} of {case:?}");
         }
         assert_eq!(inflater.end(), Ok(()), "message {at} of {case:?}");
@@ -81,10 +88,7 @@ fn reads_what_zlib_writes() {
 /// All that a message's pieces inflate to, or the error.
 fn inflate(inflater: &mut Inflater, wire: &[u8]) -> Result<Vec<u8>, Error> {
     let mut read = Vec::new();
-    inflater.push(wire, |chunk| {
-        read.extend_from_slice(chunk);
-        Ok(())
-    })?;
+    inflater.push(wire, &mut read)?;
     inflater.end().map(|()| read)
 }
 
@@ -199,7 +203,7 @@ fn a_message_cut_off_inside_a_stored_block() {
 /// The buffer fills up inside a long match, at every place in it.
 #[test]
 fn output_held_back_comes_out() {
-    for len in ROOM..ROOM + 300 {
+    for len in MOST..MOST + 300 {
         let plain = vec![0; len];
         let mut wire =
             deflate(&mut Compress::new(Compression::best(), false), &plain, FlushCompress::Sync);
@@ -226,17 +230,48 @@ fn final_blocks_are_counted() {
     }
 }
 
+/// An output that stops at a limit.
+struct Limited(Vec<u8>, usize);
+
+impl Output for Limited {
+    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+        let most = self.1 + 1 - self.0.len();
+        (&mut self.0, most)
+    }
+
+    fn made(&mut self, _: usize) -> Result<(), Error> {
+        let limit = self.1;
+        if self.0.len() > limit { Err(Error::InflateLimit { limit: limit as u64 }) } else { Ok(()) }
+    }
+}
+
 #[test]
-fn a_bomb_stops_within_one_chunk() {
+fn a_bomb_stops_one_byte_past_its_limit() {
     let mut deflater = Compress::new(Compression::best(), false);
     let wire = deflate(&mut deflater, &vec![0; 4_000_000], FlushCompress::Sync);
-    let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
-    let (limit, mut made) = (100_000, 0);
-    let error = Error::InflateLimit { limit: limit as u64 };
-    let stopped = inflater.push(&wire, |chunk| {
-        made += chunk.len();
-        if made > limit { Err(error) } else { Ok(()) }
-    });
-    assert_eq!(stopped, Err(error));
-    assert!(made <= limit + ROOM, "{made}");
+    for limit in [0, 1, LEAST, 100_000, MOST, MOST + 1] {
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        let mut output = Limited(Vec::new(), limit);
+        let error = Error::InflateLimit { limit: limit as u64 };
+        assert_eq!(inflater.push(&wire, &mut output), Err(error));
+        assert_eq!(output.0.len(), limit + 1);
+    }
+}
+
+/// Any pieces leave the last 32 KiB, oldest first.
+#[test]
+fn a_window_is_what_came_last() {
+    let text = text(200_000, 5);
+    for piece in [1, 1000, WINDOW - 1, WINDOW, WINDOW + 1, 100_000] {
+        let mut window = Window::default();
+        let mut came = 0;
+        for piece in text.chunks(piece) {
+            window.remember(piece);
+            came += piece.len();
+            if came % 7 == 0 || came == text.len() {
+                let expected = &text[came.saturating_sub(WINDOW)..came];
+                assert!(window.bytes() == expected, "{came} in pieces of {}", piece.len());
+            }
+        }
+    }
 }

@@ -1,7 +1,11 @@
 //! Target `inflate`: what zlib deflates reads back, in any pieces and within its limit; what is not
 //! deflate at all reads the same in any pieces.
 
-use crate::{Error, deflate::Inflater, extension::Context};
+use crate::{
+    Error,
+    deflate::{Inflater, Output},
+    extension::Context,
+};
 use flate2::{Compress, Compression, FlushCompress};
 
 /// More than this is never made of the small inputs here, but by a bomb.
@@ -70,22 +74,31 @@ fn read(context: Context, messages: &[&[u8]], size: usize) -> (Vec<Vec<u8>>, Opt
     let Some(mut inflater) = Inflater::new(context) else { return (Vec::new(), None) };
     let mut read = Vec::new();
     for message in messages {
-        let mut plain = Vec::new();
-        let mut sink = |chunk: &[u8]| {
-            let room = LIMIT - plain.len();
-            plain.extend_from_slice(&chunk[..room.min(chunk.len())]);
-            if chunk.len() > room {
-                Err(Error::InflateLimit { limit: LIMIT as u64 })
-            } else {
-                Ok(())
-            }
-        };
-        let pushed = message.chunks(size).try_for_each(|piece| inflater.push(piece, &mut sink));
+        let mut plain = Plain(Vec::new());
+        let pushed = message.chunks(size).try_for_each(|piece| inflater.push(piece, &mut plain));
         let ended = pushed.and_then(|()| inflater.end());
-        read.push(plain);
+        read.push(plain.0);
         if let Err(error) = ended {
             return (read, Some(error));
         }
     }
     (read, None)
+}
+
+/// A message up to its limit.
+struct Plain(Vec<u8>);
+
+impl Output for Plain {
+    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+        let most = LIMIT - self.0.len() + 1;
+        (&mut self.0, most)
+    }
+
+    fn made(&mut self, _: usize) -> Result<(), Error> {
+        if self.0.len() <= LIMIT {
+            return Ok(());
+        }
+        self.0.truncate(LIMIT);
+        Err(Error::InflateLimit { limit: LIMIT as u64 })
+    }
 }

@@ -59,8 +59,10 @@ pub enum HandshakeError {
 
 impl HandshakeError {
     /// The status a malformed request is answered with: 426 for another version of the protocol,
-    /// to go with `Sec-WebSocket-Version: 13` (RFC 6455 section 4.4), else 400. For a malformed
-    /// response it is 502, what a gateway says.
+    /// to go with `Sec-WebSocket-Version: 13` (RFC 6455 section 4.4), else 400. For a rule that only
+    /// a response can break it is 502, what a gateway says; for the rules of both halves it is that
+    /// of a request, so a gateway answers 502 to whatever
+    /// [`check_response`](super::check_response) finds.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {

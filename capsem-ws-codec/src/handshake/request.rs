@@ -69,6 +69,8 @@ impl std::fmt::Debug for Offer {
 /// `Ok(None)`: the request does not ask for `Upgrade: websocket`; another protocol, or a list, is
 /// not an upgrade this crate could judge. `Err`: it does ask, and breaks a rule.
 ///
+/// `Host`, `Origin`, the path and who asks are the caller's to judge.
+///
 /// ```
 /// use capsem_ws_codec::handshake::read_request;
 ///
@@ -97,7 +99,9 @@ pub fn read_request(parts: &Parts) -> Result<Option<Offer>, HandshakeError> {
 
 /// The headers of an upgrade; `Host` and the rest are the caller's.
 ///
-/// `nonce` is 16 fresh random bytes. Values that are not tokens are left out of `subprotocols`.
+/// `nonce` is 16 fresh random bytes. Of `subprotocols`, what is not a token is left out.
+/// `extensions` is the value of `Sec-WebSocket-Extensions`, left out if no header can hold it; what
+/// it names besides permessage-deflate counts as not offered when the answer is checked.
 ///
 /// ```
 /// use capsem_ws_codec::handshake::request_headers;

@@ -23,6 +23,24 @@ pub struct Accepted {
 /// Only what passes may be followed by frames: a 101 of HTTP/1.1 with `Upgrade: websocket`,
 /// `Connection: upgrade`, the one right `Sec-WebSocket-Accept`, at most one subprotocol out of the
 /// offer, and permessage-deflate at most once, with legal parameters that answer an offer.
+///
+/// ```
+/// use capsem_ws_codec::handshake::{
+///     HandshakeError, check_response, read_request, request_headers, response,
+/// };
+///
+/// let mut request = http::Request::new(());
+/// *request.headers_mut() = request_headers([7; 16], &[], Some("permessage-deflate"));
+/// let offer = read_request(&request.into_parts().0)?.expect("an upgrade");
+///
+/// let (good, ()) = response(&offer, &offer.accept()).into_parts();
+/// assert_eq!(check_response(&offer, &good)?, offer.accept());
+///
+/// let mut bad = good;
+/// bad.headers.insert("sec-websocket-extensions", "permessage-bzip2".parse()?);
+/// assert_eq!(check_response(&offer, &bad), Err(HandshakeError::ExtensionNotOffered));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn check_response(offer: &Offer, parts: &Parts) -> Result<Accepted, HandshakeError> {
     check_form(offer, parts)?;
     Ok(Accepted {
@@ -33,7 +51,8 @@ pub fn check_response(offer: &Offer, parts: &Parts) -> Result<Accepted, Handshak
 
 /// The 101 of a server that agrees to `accepted`.
 ///
-/// It says what it is told; [`Offer::accept`] is a choice within the offer.
+/// It says what it is told; [`Offer::accept`] is a choice within the offer. A subprotocol that no
+/// header can hold is left out.
 #[must_use]
 pub fn response(offer: &Offer, accepted: &Accepted) -> Response<()> {
     let mut response = Response::new(());

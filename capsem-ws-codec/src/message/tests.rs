@@ -214,14 +214,40 @@ fn capture_is_exact_and_the_rest_is_checked() {
 
 #[test]
 fn memory_is_given_back() {
-    let mut reader = Reader::new(Role::Server, None, Limits::default());
-    let [_, (_, wire)] =
-        wires(&[(true, false, Binary, &vec![0; 1 << 20]), (true, false, Text, b"x")]);
+    let mut reader = Reader::new(Role::Client, None, Limits::default());
+    let long = vec![0; 1 << 20];
+    let frames: &[(bool, bool, Opcode, &[u8])] = &[
+        (true, false, Binary, &long),
+        (true, false, Binary, &long),
+        (true, false, Text, b"x"),
+        (true, false, Text, b"x"),
+    ];
+    let [(_, wire), _] = wires(frames);
     let mut input = &wire[..];
-    assert!(matches!(reader.read(&mut input), Ok(Some(Item::Message(_)))));
-    assert!(reader.assembly.payload.capacity() >= 1 << 20);
-    assert!(matches!(reader.read(&mut input), Ok(Some(Item::Message(_)))));
-    assert!(reader.assembly.payload.capacity() <= KEPT);
+    for kept in [true, true, true, false] {
+        assert!(matches!(reader.read(&mut input), Ok(Some(Item::Message(_)))));
+        assert_eq!(reader.assembly.payload.capacity() > crate::assembly::KEPT, kept);
+    }
+}
+
+#[test]
+fn what_lies_whole_in_the_input_is_lent() {
+    let lent = |wire: &[u8], size| {
+        let mut reader = Reader::new(Role::Server, Some(Deflate::default()), Limits::default());
+        let mut lent = Vec::new();
+        for mut input in wire.chunks(size) {
+            let place = input.as_ptr_range();
+            while let Ok(Some(item)) = reader.read(&mut input) {
+                if let Item::Message(message) = item {
+                    lent.push(place.contains(&message.payload.as_ptr()));
+                }
+            }
+        }
+        lent
+    };
+    let wire = b"\x81\x03abc\x01\x01a\x80\x01b\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\x82\x03abc";
+    assert_eq!(lent(wire, wire.len()), [true, false, false, true]);
+    assert_eq!(lent(wire, 3), [false, false, false, false]);
 }
 
 #[test]

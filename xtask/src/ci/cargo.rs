@@ -4,18 +4,22 @@ use anyhow::Result;
 
 use crate::{paths, process};
 
-/// `cargo fmt --check`, the fuzz workspace too.
+/// `cargo fmt --check`, the workspaces of their own too.
 pub(super) fn fmt() -> Result<String> {
     process::run(paths::cargo().args(["fmt", "--all", "--check"]))?;
-    process::run(paths::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    for manifest in ["bench/Cargo.toml", "fuzz/Cargo.toml"] {
+        process::run(paths::cargo().args(["fmt", "--manifest-path", manifest, "--check"]))?;
+    }
     Ok("formatted".into())
 }
 
-/// Clippy over every target: with all features, and with the sets a host may choose.
+/// Clippy over every target: with all features, with the sets a host may choose, and the benchmark,
+/// which nothing else in ci builds.
 pub(super) fn clippy() -> Result<String> {
-    let sets: [&[&str]; 4] = [
+    let sets: [&[&str]; 5] = [
         &["--workspace", "--all-features"],
         &["--package", "capsem-ws-codec", "--no-default-features"],
+        &["--package", "capsem-ws-codec", "--no-default-features", "--features", "tokio-util"],
         &["--package", "capsem-telemetry", "--no-default-features"],
         &["--package", "capsem-mitm", "--no-default-features"],
     ];
@@ -27,15 +31,25 @@ pub(super) fn clippy() -> Result<String> {
         }
         process::run(clippy.args(["--", "-D", "warnings"]))?;
     }
-    Ok(format!("no warning in {} feature sets", sets.len()))
+    let mut bench = paths::cargo();
+    bench.args(["clippy", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]);
+    bench.arg("--target-dir").arg(paths::target().join("bench"));
+    process::run(bench.args(["--", "-D", "warnings"]))?;
+    Ok(format!("no warning in {} feature sets and the benchmark", sets.len()))
 }
 
-/// `cargo doc` of our own crates.
+/// `cargo doc` of our own crates, and of the codec as its users build it.
 pub(super) fn docs() -> Result<String> {
-    let mut doc = paths::cargo();
-    doc.args(["doc", "--quiet", "--locked", "--workspace", "--no-deps", "--all-features"]);
-    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
-    Ok("no warning".into())
+    let sets: [&[&str]; 2] = [
+        &["--workspace", "--all-features"],
+        &["--package", "capsem-ws-codec", "--no-default-features"],
+    ];
+    for set in sets {
+        let mut doc = paths::cargo();
+        doc.args(["doc", "--quiet", "--locked", "--no-deps"]).args(set);
+        process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    Ok(format!("no warning in {} feature sets", sets.len()))
 }
 
 /// `cargo test`, doc examples too.
@@ -48,6 +62,14 @@ pub(super) fn test() -> Result<String> {
         results.filter_map(|line| count_of(line, word)).sum()
     };
     Ok(format!("{} tests passed, {} ignored", count("passed"), count("ignored")))
+}
+
+/// `cargo package` of the codec, which others use alone. Builds what it packs, with all features.
+pub(super) fn package() -> Result<String> {
+    let mut package = paths::cargo();
+    package.args(["package", "--quiet", "--locked", "--offline", "--allow-dirty"]);
+    process::run(package.args(["--package", "capsem-ws-codec", "--all-features"]))?;
+    Ok("the codec builds from its package".into())
 }
 
 /// The number before `word` in `ok. 12 passed; 0 failed; ...`.

@@ -15,12 +15,12 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::accept;
+use crate::{accept, conformance};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below, then `accept`; ends with `N passed, N failed`
+    /// Every step below, then `conformance --quick` and `accept`; ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Docs,
     /// Unit, property and integration tests: no network, no foreign tool
     Test,
+    /// The codec as a crate of its own: built from what `cargo publish` would send
+    Package,
     /// Which crate may reach which: `cargo tree` against the design
     Arrows,
     /// What no other tool looks at: file heads, file lengths, stray paths, README
@@ -48,6 +50,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Clippy => cargo::clippy(),
         Step::Docs => cargo::docs(),
         Step::Test => cargo::test(),
+        Step::Package => cargo::package(),
         Step::Arrows => arrows::check(),
         Step::Tidy => tidy::check(),
         Step::Deny(arguments) => deny::check(arguments),
@@ -59,15 +62,17 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 9] = [
+    let steps: [(&str, Run); 11] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
         ("test", cargo::test),
+        ("package", cargo::package),
         ("arrows", arrows::check),
         ("tidy", tidy::check),
         ("deny", || deny::check(&deny::Arguments::default())),
         ("fuzz", || fuzz::smoke(&fuzz::Arguments::default())),
+        ("conformance", conformance::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;

@@ -6,23 +6,20 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use bytes::Bytes;
-use capsem_ws_codec::{CloseCode, Opcode, Role, handshake};
-use http::{Method, Request, StatusCode, Uri, header};
+use capsem_ws_codec::{CloseCode, Limits, Opcode};
+use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::codex;
-use crate::socket::Socket;
+use crate::socket::{Socket, open, upgrade};
 
 const HOST: &str = "api.openai.com";
 
@@ -92,38 +89,13 @@ async fn connect() -> Result<Session> {
 
     let name = ServerName::try_from(HOST)?;
     let tls = TlsConnector::from(Arc::new(trusted()?)).connect(name, tunnel).await?;
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).context("no randomness")?;
-    let mut ask = Request::new(Empty::new());
-    *ask.method_mut() = Method::GET;
-    *ask.uri_mut() = Uri::from_static("/v1/responses");
-    ask.headers_mut().insert(header::HOST, HOST.parse()?);
-    ask.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {}", codex::KEY).parse()?);
-    ask.headers_mut().extend(handshake::request_headers(key, &[], Some("permessage-deflate")));
-    let (parts, ()) = ask.map(|_: Empty<Bytes>| ()).into_parts();
-    let offer = handshake::read_request(&parts)?.context("our own request is no upgrade")?;
-    let ask = Request::from_parts(parts, Empty::new());
-    let (stream, answer) = upgrade(tls, ask, StatusCode::SWITCHING_PROTOCOLS).await?;
-    let accepted = handshake::check_response(&offer, &answer)?;
-    ensure!(accepted.deflate.is_some(), "compression was not agreed");
-    Ok(Socket::new(stream, Role::Client, accepted.deflate))
-}
-
-/// Sends one request and takes the connection over after `status`.
-async fn upgrade<S>(
-    stream: S,
-    request: Request<Empty<Bytes>>,
-    status: StatusCode,
-) -> Result<(TokioIo<Upgraded>, http::response::Parts)>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection.with_upgrades());
-    let mut response = sender.send_request(request).await?;
-    ensure!(response.status() == status, "answered {}", response.status());
-    let upgraded = hyper::upgrade::on(&mut response).await?;
-    Ok((TokioIo::new(upgraded), response.into_parts().0))
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HOST.parse()?);
+    headers.insert(header::AUTHORIZATION, format!("Bearer {}", codex::KEY).parse()?);
+    let path = Uri::from_static("/v1/responses");
+    let socket = open(tls, &path, headers, "permessage-deflate", Limits::default()).await?;
+    ensure!(socket.compresses(), "compression was not agreed");
+    Ok(socket)
 }
 
 /// Trusts `SSL_CERT_FILE` and nobody else.

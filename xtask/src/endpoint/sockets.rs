@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use capsem_ws_codec::{Opcode, Role, handshake};
+use capsem_ws_codec::{Limits, Opcode, Role, handshake};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -19,7 +19,7 @@ use super::routes::problem;
 use super::server::Shared;
 use super::stream::Body;
 use super::{live, openai, realtime};
-use crate::socket::Socket;
+use crate::socket::{Socket, agree};
 
 const ECHO: &str = "/echo";
 
@@ -50,12 +50,15 @@ pub(super) fn open(
         }
         Err(error) => return problem(error.status(), &error.to_string()),
     };
-    let accepted = offer.accept();
+    let accepted = agree(&offer);
     let (response, deflate) = (handshake::response(&offer, &accepted), accepted.deflate);
     let (serving, log) = (Arc::clone(shared), shared.log.clone());
     shared.tasks.spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
-        let mut socket = Socket::new(TokioIo::new(upgraded), Role::Server, deflate);
+        let stream = TokioIo::new(upgraded);
+        let Ok(mut socket) = Socket::new(stream, Role::Server, deflate, Limits::default()) else {
+            return; // agreed to no more than can be kept
+        };
         let served = if path == ECHO {
             echo(&mut socket).await
         } else if path == REALTIME {

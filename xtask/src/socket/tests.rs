@@ -1,6 +1,8 @@
 //! Two ends of one socket, in memory.
 
-use capsem_ws_codec::{CloseCode, Deflate, Opcode, Role};
+use capsem_ws_codec::{CloseCode, Deflate, Limits, Opcode, Role};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Socket;
 
@@ -14,8 +16,8 @@ const BOTH_TAKE_OVER: Deflate = Deflate {
 /// Every message comes back equal, and both ends counted the same; returns the bytes on the wire.
 async fn check(deflate: Option<Deflate>) -> u64 {
     let (near, far) = tokio::io::duplex(1000);
-    let mut client = Socket::new(near, Role::Client, deflate);
-    let mut server = Socket::new(far, Role::Server, deflate);
+    let mut client = Socket::new(near, Role::Client, deflate, Limits::default()).expect("a client");
+    let mut server = Socket::new(far, Role::Server, deflate, Limits::default()).expect("a server");
     let echo = tokio::spawn(async move {
         while let Some(message) = server.receive().await.expect("a message") {
             server.send(message.opcode, &message.payload).await.expect("sent");
@@ -46,6 +48,25 @@ async fn check(deflate: Option<Deflate>) -> u64 {
     assert_eq!(client.sent().messages, 6);
     assert_eq!(client.sent().frames, 7);
     client.sent().wire_bytes
+}
+
+/// What a server answers to `wire` from a client before it ends.
+async fn answer(wire: &[u8]) -> Vec<u8> {
+    let (mut near, far) = tokio::io::duplex(1000);
+    near.write_all(wire).await.expect("room");
+    let mut server =
+        Socket::new(far, Role::Server, None, Limits::default()).expect("without compression");
+    assert!(server.receive().await.is_err());
+    drop(server);
+    let mut answer = Vec::new();
+    near.read_to_end(&mut answer).await.expect("the end");
+    answer
+}
+
+#[tokio::test]
+async fn who_breaks_the_protocol_is_told_so() {
+    assert_eq!(answer(b"\xc1\x80\0\0\0\0").await, b"\x88\x02\x03\xea", "RSV1: 1002");
+    assert_eq!(answer(b"\x81\x81\0\0\0\0\xff").await, b"\x88\x02\x03\xef", "not UTF-8: 1007");
 }
 
 #[tokio::test]
