@@ -5,6 +5,7 @@
 //! - [`attribute`]: whose API a request is for.
 //! - [`redact`]: what must not be written down.
 //! - [`evidence`]: model calls read from messages and bodies.
+//! - [`genai`]: a call as OpenTelemetry's attributes.
 //! - [`Ledger`] and [`sink`]: where records go. [`read`]: how they come back.
 //!
 //! It refuses to know sockets, frames and TLS. No other crate turns a record into text.
@@ -13,6 +14,10 @@ mod attribute;
 mod content;
 mod error;
 pub mod evidence;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod genai;
 mod id;
 mod ledger;
 mod percent;

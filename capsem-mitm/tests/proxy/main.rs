@@ -9,6 +9,7 @@ mod support;
 mod ask;
 mod credentials;
 mod deadlines;
+mod evidence;
 mod gate;
 mod http;
 #[cfg(feature = "cli")]

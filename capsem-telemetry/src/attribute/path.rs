@@ -120,8 +120,10 @@ fn split_base<'a, 's>(
     provider: Provider,
     segments: &'a [&'s str],
 ) -> Option<(&'a [&'s str], &'a [&'s str])> {
-    let at = segments.iter().position(|s| {
-        matches!(*s, "responses" | "chat" | "completions" | "embeddings" | "realtime" | "live")
+    let at = segments.iter().enumerate().position(|(at, name)| match *name {
+        "responses" | "chat" | "completions" | "embeddings" | "realtime" => true,
+        "live" => segments.get(at + 1) == Some(&"sessions"), // too common a word to cut at
+        _ => false,
     })?;
     let (base, rest) = segments.split_at_checked(at)?;
     let known = provider != Provider::Unknown;

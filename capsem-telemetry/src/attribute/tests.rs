@@ -40,6 +40,7 @@ fn openai() {
     let attach = "/v1/live/sessions/live_1/attach";
     check(host, attach, "openai", "openai", "live_sessions", "realtime_inference");
     check(host, "/v1/live/other", "openai", "openai", "-", "-");
+    check(host, "/live/v1/responses", "openai", "openai", "responses", "chat");
     check(host, "/v1/models", "openai", "openai", "models", "models");
     check(host, "/v1/models/gpt-5", "openai", "openai", "models", "models");
     check(host, "/v1/files", "openai", "openai", "-", "-");

@@ -74,6 +74,8 @@ pub(super) struct Call {
     first_item: Option<Duration>,
     tool_calls: Vec<ToolCall>,
     tool_results: Vec<ToolResult>,
+    /// Results that have been matched to their calls.
+    matched: usize,
     missing: Option<EvidenceReason>,
     read: bool,
     /// Its bytes as they came, if any are to be kept.
@@ -106,6 +108,7 @@ impl Call {
             first_item: None,
             tool_calls: Vec::new(),
             tool_results: Vec::new(),
+            matched: 0,
             missing: None,
             read: false,
         }
@@ -209,9 +212,14 @@ impl Call {
         }
     }
 
-    /// Keeps the results nobody reported before, and says which calls they answer.
+    /// Of the results since this was last done, keeps those nobody reported before, and says which
+    /// calls they answer.
     pub(super) fn match_results(&mut self, context: &Context) {
-        self.tool_results.retain_mut(|result| context.tools.answer(&context.attribution, result));
+        let known = self.matched.min(self.tool_results.len());
+        let mut fresh = self.tool_results.split_off(known);
+        fresh.retain_mut(|result| context.tools.answer(&context.attribution, result));
+        self.tool_results.append(&mut fresh);
+        self.matched = self.tool_results.len();
     }
 
     /// Whether the model called a tool of a kind `wanted` says yes to.

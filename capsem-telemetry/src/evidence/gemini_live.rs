@@ -45,7 +45,10 @@ impl Live {
     /// The client has handed over: begins its turn if none runs.
     fn hand_over(&mut self, now: Duration) {
         match &mut self.turn {
-            Some(turn) if !turn.answered => turn.call.sent = now,
+            Some(turn) if !turn.answered => {
+                turn.call.sent = now;
+                turn.call.match_results(&self.log.context);
+            }
             Some(_) => self.asked = Some(now),
             None => self.begin(Initiator::Client, now),
         }

@@ -36,9 +36,19 @@ impl<'a> Raw<'a> {
         Some(bounded(&self.str()?).to_owned())
     }
 
-    /// The value as a string, borrowed where it holds no escapes; `None` for any other type.
+    /// The value as a string, borrowed where it holds no escapes; `None` for any other type. Of a
+    /// very long one only a start of more than [`MAX_TEXT`] bytes is read.
     pub(crate) fn str(self) -> Option<Cow<'a, str>> {
-        serde_json::from_str::<Text<'a>>(self.0).ok().map(|text| text.0)
+        /// Six bytes of JSON may make one of text.
+        const LONG: usize = MAX_TEXT * 8;
+        match self.json().as_bytes() {
+            [b'"', rest @ ..] if rest.len() > LONG => {
+                let start = self.json().get(..self.json().floor_char_boundary(LONG))?;
+                broken(start).map(Cow::Owned)
+            }
+            [b'"', ..] => string(self.json()),
+            _ => None,
+        }
     }
 
     /// The value as a count; a float such as `12.0` counts, a negative or a fraction does not.
@@ -78,12 +88,18 @@ impl<'a> Raw<'a> {
     /// Calls `each` for every member of an object, in order. False when the text is no object or
     /// breaks off; what came before the break has been seen then.
     pub(crate) fn members(self, each: impl FnMut(&str, Raw<'a>)) -> bool {
+        if !self.is_object() {
+            return false; // the error for another type would quote all of it
+        }
         let mut reader = serde_json::Deserializer::from_str(self.0);
         reader.deserialize_map(Members(each)).is_ok() && reader.end().is_ok()
     }
 
     /// Calls `each` for every element of an array, in order; false as in [`Raw::members`].
     pub(crate) fn elements(self, each: impl FnMut(Raw<'a>)) -> bool {
+        if !self.is_array() {
+            return false;
+        }
         let mut reader = serde_json::Deserializer::from_str(self.0);
         reader.deserialize_seq(Elements(each)).is_ok() && reader.end().is_ok()
     }
@@ -108,6 +124,21 @@ impl<'a> Raw<'a> {
     pub(crate) fn is_object(self) -> bool {
         self.0.trim_start().starts_with('{')
     }
+}
+
+/// What a JSON string says, all of it; `None` if `json` is none.
+pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(json).ok().map(|text| text.0)
+}
+
+/// What a JSON string that breaks off has said.
+pub(crate) fn broken(start: &str) -> Option<String> {
+    // The break may stand within an escape; the longest, of two surrogates, has twelve letters.
+    (0..12).find_map(|cut| {
+        let end = start.floor_char_boundary(start.len().saturating_sub(cut));
+        let closed = format!("{}\"", start.get(..end)?);
+        string(&closed).map(Cow::into_owned)
+    })
 }
 
 /// The start of `text`, at most [`MAX_TEXT`] bytes, cut at a character.

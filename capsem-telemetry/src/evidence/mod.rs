@@ -40,10 +40,7 @@ pub use refusal::refusal;
 pub use tools::ToolMemory;
 pub use ws::WsEvidence;
 
-/// What a JSON string says; `None` if the text is none.
-pub(crate) fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
-    json::Raw::new(json).str()
-}
+pub(crate) use json::{broken, string};
 
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,17 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use serde::de::IgnoredAny;
+
 use super::{KEYS, MASK, plain, text};
+use crate::evidence;
 
 /// Depth up to which nesting is followed. Real payloads stay below 30; what is deeper is cut off.
 const MAX_DEPTH: usize = 128;
+
+/// Strings within strings that are followed: a tool's arguments stand in one, a request that is
+/// passed on as an argument in two.
+const MAX_LEVEL: usize = 2;
 
 /// Length from which a string without a space is looked at as base64. Ids and hashes are shorter.
 const BULK: usize = 512;
@@ -17,8 +24,8 @@ const BULK: usize = 512;
 ///
 /// Masked are the values of keys that name a credential (`authorization`, `api_key`, the `value` of
 /// a `domain_secrets` member, a session's resumption handle), all values under `headers`, and what
-/// looks like a well-known credential in any string. Audio, images and encrypted content become
-/// their size.
+/// looks like a well-known credential in any string. A string that holds JSON itself, as a tool's
+/// arguments do, is treated likewise. Audio, images and encrypted content become their size.
 ///
 /// ```
 /// use capsem_telemetry::redact;
@@ -28,8 +35,13 @@ const BULK: usize = 512;
 /// assert!(whole);
 /// ```
 pub fn body(json: &str, limit: usize) -> (String, bool) {
-    let mut copier = Copier { rest: json, shown: String::new(), limit, frames: Vec::new() };
-    let whole = copier.run().is_some();
+    copy(json, limit, 0)
+}
+
+fn copy(json: &str, limit: usize, level: usize) -> (String, bool) {
+    let (shown, frames) = (String::new(), Vec::new());
+    let mut copier = Copier { rest: json, shown, limit, frames, level, cut: false };
+    let whole = copier.run().is_some() && !copier.cut;
     (copier.shown, whole)
 }
 
@@ -38,6 +50,10 @@ struct Copier<'a> {
     shown: String,
     limit: usize,
     frames: Vec<Frame>,
+    /// How many strings this JSON stands in.
+    level: usize,
+    /// A string was not shown whole.
+    cut: bool,
 }
 
 /// An object or array that is open.
@@ -145,16 +161,22 @@ impl Copier<'_> {
             };
             self.push(&value);
         } else {
-            self.value(&value, fate);
+            self.value(&value, fate, whole);
         }
         whole.then_some(())
     }
 
-    fn value(&mut self, value: &str, fate: Fate) {
+    fn value(&mut self, value: &str, fate: Fate, whole: bool) {
         match fate {
             Fate::Masked => self.push(MASK),
             Fate::Sized => self.push(&format!("[{} bytes]", value.len())),
             Fate::Shown if is_bulk(value) => self.push(&format!("[{} bytes]", value.len())),
+            Fate::Shown if self.level < MAX_LEVEL && holds_json(value, whole) => {
+                let room = self.limit.saturating_sub(self.shown.len());
+                let (inner, whole) = copy(value, room, self.level + 1);
+                self.cut |= !whole;
+                self.push(&inner);
+            }
             Fate::Shown => self.push(&text(value)),
         }
     }
@@ -175,6 +197,7 @@ impl Copier<'_> {
     /// Writes a string, as much of it as there is room for.
     fn push(&mut self, value: &str) {
         let fits = bounded(value, self.limit.saturating_sub(self.shown.len()));
+        self.cut |= fits.len() < value.len();
         self.shown.push('"');
         for letter in fits.chars() {
             match letter {
@@ -211,6 +234,12 @@ fn fate_of(key: &str, secret: bool) -> Fate {
     }
 }
 
+/// Whether a string holds an object or array; of one that breaks off, whether it begins as one.
+fn holds_json(value: &str, whole: bool) -> bool {
+    let begins = value.trim_start().starts_with(['{', '[']);
+    begins && (!whole || serde_json::from_str::<IgnoredAny>(value).is_ok())
+}
+
 /// Whether a string is audio, an image or the like in base64.
 fn is_bulk(value: &str) -> bool {
     let data = value.split_once(";base64,").map_or(value, |(_, data)| data);
@@ -236,18 +265,8 @@ fn string(text: &str) -> (&str, bool) {
 
 /// What a JSON string says; of one that breaks off, what it has said.
 fn decode(raw: &str, whole: bool) -> Cow<'_, str> {
-    let decoded = if whole {
-        crate::evidence::string(raw)
-    } else {
-        // The break may stand in an escape, the longest of which has six letters.
-        let closed = |cut: usize| {
-            let end = raw.floor_char_boundary(raw.len().saturating_sub(cut));
-            format!("{}\"", raw.get(..end).unwrap_or_default())
-        };
-        (0..12)
-            .find_map(|cut| crate::evidence::string(&closed(cut)).map(|it| it.into_owned().into()))
-    };
-    decoded.unwrap_or_default()
+    let said = if whole { evidence::string(raw) } else { evidence::broken(raw).map(Cow::Owned) };
+    said.unwrap_or_default()
 }
 
 fn bounded(text: &str, room: usize) -> &str {

@@ -101,12 +101,14 @@ fn heads_sent(log: &[Entry]) -> Vec<Head> {
 
 #[derive(Debug, PartialEq)]
 struct Call {
-    id: String,
+    /// None where the API names no response.
+    id: Option<String>,
     previous: Option<String>,
     provider: String,
     transport: String,
     model_requested: String,
-    model: String,
+    /// None likewise.
+    model: Option<String>,
     warmup: bool,
     status: String,
     usage: Usage,
@@ -120,7 +122,7 @@ fn calls_recorded(ledger: &Ledger) -> Result<Vec<Call>> {
         let evidence = &call.evidence;
         ensure!(evidence.state == "full", "evidence is {} ({:?})", evidence.state, evidence.reason);
         calls.push(Call {
-            id: call.response_id.clone().context("a model call without response id")?,
+            id: call.response_id.clone(),
             previous: call.previous_response_id.clone(),
             provider: call.provider.clone(),
             transport: call.transport.clone(),
@@ -128,7 +130,7 @@ fn calls_recorded(ledger: &Ledger) -> Result<Vec<Call>> {
                 .model_requested
                 .clone()
                 .context("a model call without the model asked for")?,
-            model: call.model.clone().context("a model call without model")?,
+            model: call.model.clone(),
             warmup: call.warmup,
             status: call.status.clone(),
             usage: call.usage.clone().context("a model call without usage")?,
@@ -160,13 +162,14 @@ fn calls_sent(log: &[Entry]) -> Vec<Call> {
 }
 
 fn call_sent(sent: &endpoint::Response) -> Call {
+    let named = !sent.id.is_empty();
     Call {
-        id: sent.id.clone(),
+        id: named.then(|| sent.id.clone()),
         previous: sent.previous.clone(),
         provider: sent.provider.word().into(),
         transport: sent.transport.word().into(),
         model_requested: sent.model.clone(),
-        model: sent.model.clone(),
+        model: named.then(|| sent.model.clone()),
         warmup: sent.warmup,
         status: "completed".into(),
         usage: sent.usage.clone(),

@@ -102,6 +102,12 @@ pub(super) const ALL: &[Row] = &[
         check: same_calls,
     },
     Row {
+        name: "openai-python, realtime",
+        client: Client::Script("openai_realtime.py"),
+        policy: ALLOW,
+        check: same_calls,
+    },
+    Row {
         name: "openai-python, sse",
         client: Client::Script("openai_sse.py"),
         policy: ALLOW,
@@ -134,6 +140,12 @@ pub(super) const ALL: &[Row] = &[
     Row {
         name: "google-genai-python, sse",
         client: Client::Script("google_sse.py"),
+        policy: ALLOW,
+        check: same_calls,
+    },
+    Row {
+        name: "google-genai-python, live",
+        client: Client::Script("google_live.py"),
         policy: ALLOW,
         check: same_calls,
     },

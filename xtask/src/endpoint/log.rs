@@ -56,11 +56,12 @@ pub(crate) enum Entry {
 }
 
 /// One model response as it was sent.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Response {
     pub(crate) connection: u64,
     pub(crate) provider: Provider,
     pub(crate) transport: Transport,
+    /// Empty where the API names no response; it does not name the model then either (Live).
     pub(crate) id: String,
     pub(crate) previous: Option<String>,
     pub(crate) model: String,
@@ -74,18 +75,20 @@ pub(crate) struct Response {
 }
 
 /// Whose API it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Provider {
+    #[default]
     Openai,
     Anthropic,
     Google,
 }
 
 /// What carried the response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Transport {
+    #[default]
     Websocket,
     Sse,
     Http,

@@ -1,4 +1,4 @@
-//! The sockets of the endpoint: Responses, and an echo.
+//! The sockets of the endpoint: Responses, Realtime, Gemini Live, and an echo.
 //!
 //! Compression is agreed whenever it is offered, with context takeover both ways. Refuses to know
 //! what a model answers.
@@ -15,13 +15,15 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
 use super::log::{Entry, Transport};
-use super::openai;
 use super::routes::problem;
 use super::server::Shared;
 use super::stream::Body;
+use super::{live, openai, realtime};
 use crate::socket::{Socket, agree};
 
 const ECHO: &str = "/echo";
+
+const REALTIME: &str = "/v1/realtime";
 
 /// Whether `path` is a Responses API, by key or by `ChatGPT` login.
 pub(super) fn is_responses(path: &str) -> bool {
@@ -37,7 +39,8 @@ pub(super) fn open(
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    if path != ECHO && !is_responses(&path) {
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    if path != ECHO && path != REALTIME && !is_responses(&path) && !live::is_live(&path) {
         return problem(StatusCode::NOT_FOUND, "this endpoint has no socket here");
     }
     let offer = match handshake::read_request(&parts) {
@@ -58,6 +61,10 @@ pub(super) fn open(
         };
         let served = if path == ECHO {
             echo(&mut socket).await
+        } else if path == REALTIME {
+            realtime::serve(&mut socket, &query, connection, &serving).await
+        } else if live::is_live(&path) {
+            live::serve(&mut socket, connection, &serving).await
         } else {
             responses(&mut socket, connection, &serving).await
         };

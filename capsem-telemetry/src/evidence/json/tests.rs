@@ -102,3 +102,14 @@ fn a_cut_character_is_left_out() {
     assert_eq!(text_prefix(&"aé".as_bytes()[..2]), "a");
     assert_eq!(text_prefix(b"\xff"), "");
 }
+
+#[test]
+fn a_very_long_string_is_read_up_to_a_limit() {
+    for letter in ["x", "\\u00e9", "\\ud83d\\ude00", "é"] {
+        let json = format!("\"{}\"", letter.repeat(20_000));
+        let text = Raw::new(&json).text().expect("a string");
+        assert!(text.len() > MAX_TEXT - 4 && text.len() <= MAX_TEXT, "{letter}: {}", text.len());
+        let one: String = string(&format!("\"{letter}\"")).expect("a letter").into_owned();
+        assert!(text.replace(&one, "").is_empty(), "{letter}");
+    }
+}

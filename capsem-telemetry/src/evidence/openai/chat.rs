@@ -117,8 +117,7 @@ fn said(call: &mut Call, message: Raw<'_>) -> bool {
             }
         }
         "content" | "reasoning_content" | "reasoning" | "refusal" | "audio" => {
-            let text = value.str().is_some_and(|text| !text.is_empty());
-            output |= text || value.is_array() || value.is_object();
+            output |= !matches!(value.json(), "null" | r#""""#);
         }
         _ => {}
     });

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use capsem_ws_codec::Role;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::wire::Wire;
 use crate::evidence::{HttpEvidence, RequestHead, ResponseHead, Seen, Settings, WsEvidence};
 use crate::{CallError, Evidence, Id, ModelCall, ToolUse, attribute};
 
@@ -103,29 +105,41 @@ pub(super) fn play(lines: &[String], count: usize) -> Outcome {
     play_in_pieces(lines, count, usize::MAX)
 }
 
+/// Plays all lines of a socket's transcript, its messages carried by `wire`.
+pub(super) fn play_framed(lines: &[String], wire: Wire) -> Outcome {
+    let (first, rest) = steps(lines);
+    let target = first.socket.as_ref().expect("a socket");
+    play_socket(WsEvidence::new(settings(target)), &rest, Some(wire))
+}
+
 /// The same with HTTP bodies coming in pieces of `size` bytes.
 pub(super) fn play_in_pieces(lines: &[String], count: usize, size: usize) -> Outcome {
-    let steps: Vec<Step> = lines[..count]
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
-        .collect();
-    let (first, rest) = steps.split_first().expect("a first line");
-    let settings = |target: &Target| {
-        let attribution = attribute(&target.host, &target.path).with_query(&target.query);
-        Settings::new(Id::fresh(), attribution, 64 * 1024)
-    };
+    let (first, rest) = steps(&lines[..count]);
     match (&first.socket, &first.request) {
-        (Some(target), None) => play_socket(WsEvidence::new(settings(target)), rest),
+        (Some(target), None) => play_socket(WsEvidence::new(settings(target)), &rest, None),
         (None, Some(target)) => {
             let encoding = target.encoding.as_deref();
             let head = RequestHead { method: &target.method, content_encoding: encoding };
-            play_exchange(HttpEvidence::new(settings(target), head), rest, size)
+            play_exchange(HttpEvidence::new(settings(target), head), &rest, size)
         }
         _ => panic!("not a first line: {first:?}"),
     }
 }
 
-fn play_socket(mut socket: WsEvidence, steps: &[Step]) -> Outcome {
+/// The first line, and the others.
+fn steps(lines: &[String]) -> (Step, Vec<Step>) {
+    let mut steps = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
+    (steps.next().expect("a first line"), steps.collect())
+}
+
+fn settings(target: &Target) -> Settings {
+    let attribution = attribute(&target.host, &target.path).with_query(&target.query);
+    Settings::new(Id::fresh(), attribution, 64 * 1024)
+}
+
+fn play_socket(mut socket: WsEvidence, steps: &[Step], mut wire: Option<Wire>) -> Outcome {
     let (mut calls, mut tool_uses) = (Vec::new(), Vec::new());
     let (mut now, mut lost) = (Duration::ZERO, true);
     for step in steps {
@@ -142,8 +156,16 @@ fn play_socket(mut socket: WsEvidence, steps: &[Step]) -> Outcome {
             step.server_binary.as_deref().map(binary),
             step.server_cut.as_deref().map(cut),
         ];
-        client.into_iter().flatten().for_each(|message| socket.client_message(now, message));
-        server.into_iter().flatten().for_each(|message| socket.server_message(now, message));
+        let mut carry = |from, message, each: &mut dyn FnMut(Seen<'_>)| match &mut wire {
+            Some(wire) => wire.carry(from, message, each),
+            None => each(message),
+        };
+        for message in client.into_iter().flatten() {
+            carry(Role::Client, message, &mut |message| socket.client_message(now, message));
+        }
+        for message in server.into_iter().flatten() {
+            carry(Role::Server, message, &mut |message| socket.server_message(now, message));
+        }
         if let Some(message) = &step.denied {
             socket.denied_message(now, text(message.get()), &refusal());
         }

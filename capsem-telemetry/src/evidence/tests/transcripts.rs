@@ -127,7 +127,7 @@ fn terse(mut call: Value) -> Value {
 }
 
 /// A call without the ids that each replay makes anew.
-fn nameless(call: &ModelCall) -> ModelCall {
+pub(super) fn nameless(call: &ModelCall) -> ModelCall {
     let none: Id = "000000000000".parse().unwrap();
     let mut call = ModelCall { exchange: none, call: none, ..call.clone() };
     call.tool_results.iter_mut().for_each(|result| result.answers = result.answers.map(|_| none));

@@ -35,6 +35,10 @@ fn secrets_are_masked_wherever_they_stand() {
         r#"{"api_key":"k","apiKey":7,"x":"is Bearer abc"}"#,
         r#"{"api_key":"[redacted]","apiKey":"[redacted]","x":"is Bearer [redacted]"}"#,
     );
+    check(
+        r#"{"arguments":"{\"q\": 1, \"password\": \"p\"}","text":"[a note] and  more"}"#,
+        r#"{"arguments":"{\"q\":1,\"password\":\"[redacted]\"}","text":"[a note] and  more"}"#,
+    );
     check(r#"{"au\u0074horization":"k"}"#, r#"{"authorization":"[redacted]"}"#);
     check(r#""a\nsk-secret1 b""#, r#""a\n[redacted] b""#);
 }
@@ -69,6 +73,7 @@ fn what_is_cut_says_so() {
     check_cut(r#"{"a":"hel"#, 100, r#"{"a":"hel""#);
     check_cut(r#"{"a":"hel\u00"#, 100, r#"{"a":"hel""#);
     check_cut(r#"{"a":1"#, 100, r#"{"a":1"#);
+    check_cut(r#"{"a":"{\"token\":\"hel"#, 100, r#"{"a":"{\"token\":\"[redacted]\"""#);
     check_cut(r#"{"token":"hel"#, 100, r#"{"token":"[redacted]""#);
     let deep = "[".repeat(1_000_000);
     let (shown, whole) = body(&deep, 1_000_000);
