@@ -47,10 +47,12 @@ pub(crate) fn venv(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// `pip COMMAND`, quiet, that takes only what has a hash in its requirements.
+/// `pip COMMAND`, quiet, that takes what its requirements name with a hash and nothing else: they are
+/// whole, and an older pip stumbles over the extras that packages want of each other.
 pub(crate) fn pip(python: &Path, command: &str) -> Command {
     let mut pip = Command::new(python);
-    pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check", "--require-hashes"]);
+    pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check"]);
+    pip.args(["--require-hashes", "--no-deps"]);
     pip
 }
 

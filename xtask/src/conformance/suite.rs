@@ -71,7 +71,7 @@ impl Suite {
         }
         eprintln!("installing the Autobahn suite into {} ...", suite.folder.display());
         install::venv(&suite.folder)?;
-        let sources = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation"];
+        let sources = ["--no-binary", ":all:", "--no-build-isolation"];
         process::run(
             install::pip(&suite.python, "download")
                 .args(sources)
