@@ -42,11 +42,11 @@ pub fn entries(case: Case, stream: &Stream) -> Vec<Entry> {
             vec![ours(Messages::new(stream, sender, Some(Deflate::default())))]
         }
         (Bench::Encode, true) => vec![
-            ours(Apart::new(stream, true)),
+            ours(Apart::<true>::new(stream)),
             variant("capsem-ws-codec encode_frame", Joined::new(stream, true)),
         ],
         (Bench::Encode, false) => vec![
-            ours(Apart::new(stream, false)),
+            ours(Apart::<false>::new(stream)),
             variant("capsem-ws-codec encode_frame", Joined::new(stream, false)),
         ],
         (Bench::Mask, _) => {
@@ -158,7 +158,7 @@ impl Subject for Borrowed {
             let mut input = &*self.wire;
             while let Some(event) = self.decoder.decode(&mut input).expect("good frames") {
                 let Event::Data(data) = event else { panic!("a data frame") };
-                hand_on(data.head, data.payload, data.ends, &mut self.utf8, sink);
+                hand_on(data.head.opcode, data.payload, data.ends, &mut self.utf8, sink);
             }
         }
     }
@@ -199,14 +199,14 @@ fn decoder(sender: Role) -> Decoder {
 fn hand_out(decoder: &mut Decoder, utf8: &mut Utf8, mut input: &mut [u8], sink: &mut impl Sink) {
     while let Some(event) = decoder.decode_in_place(&mut input).expect("good frames") {
         let Event::Data(data) = event else { panic!("a data frame") };
-        hand_on(data.head, data.payload, data.ends, utf8, sink);
+        hand_on(data.head.opcode, data.payload, data.ends, utf8, sink);
     }
 }
 
 /// What a user does with a part of a frame: looks at its opcode, and checks a text.
-#[inline]
-fn hand_on(head: FrameHead, payload: &[u8], ends: bool, utf8: &mut Utf8, sink: &mut impl Sink) {
-    match head.opcode {
+#[inline(always)]
+fn hand_on(opcode: Opcode, payload: &[u8], ends: bool, utf8: &mut Utf8, sink: &mut impl Sink) {
+    match opcode {
         Opcode::Text => {
             utf8.push(payload).expect("a text");
             assert!(!ends || utf8.is_complete(), "a text");
@@ -281,25 +281,24 @@ impl Subject for Joined {
 }
 
 /// A head on the stack; the payload stays where it is, as for a vectored write, and is masked
-/// there if there are keys.
-struct Apart {
+/// there if `MASKED`.
+struct Apart<const MASKED: bool> {
     plain: Aligned,
     size: usize,
-    keys: Option<Random>,
+    keys: Random,
 }
 
-impl Apart {
-    fn new(stream: &Stream, masked: bool) -> Self {
-        let keys = masked.then(Random::new);
-        Self { plain: Aligned::copy(&stream.plain), size: stream.size(), keys }
+impl<const MASKED: bool> Apart<MASKED> {
+    fn new(stream: &Stream) -> Self {
+        Self { plain: Aligned::copy(&stream.plain), size: stream.size(), keys: Random::new() }
     }
 }
 
-impl Subject for Apart {
+impl<const MASKED: bool> Subject for Apart<MASKED> {
     fn run<S: Sink>(&mut self, passes: usize, sink: &mut S) {
         for _ in 0..passes {
             for payload in self.plain.chunks_exact_mut(self.size) {
-                let key = self.keys.as_mut().map(Random::key);
+                let key = MASKED.then(|| self.keys.key());
                 let (wire, used) = head(key, payload).encode();
                 sink.piece(&wire[..used]);
                 if let Some(key) = key {

@@ -287,28 +287,24 @@ fn check_second(second: u8, opcode: Opcode, sender: Role) -> Result<(), Error> {
 #[inline]
 fn read_length(short: u8, input: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
     let long = input.get(2..).unwrap_or_default();
-    let (len, used, least) = match short {
-        LONG_16 => match long.first_chunk() {
-            Some(bytes) => (u64::from(u16::from_be_bytes(*bytes)), 4, u64::from(LONG_16)),
-            None => return Ok(None),
+    let not_minimal = |len, at| Err(Violation { error: Error::LengthNotMinimal { len }, at });
+    match short {
+        LONG_16 => match long.first_chunk().map(|bytes| u64::from(u16::from_be_bytes(*bytes))) {
+            None => Ok(None),
+            Some(len @ 126..) => Ok(Some((len, 4))),
+            Some(len) => not_minimal(len, 3),
         },
-        LONG_64 => {
-            let len = long.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        LONG_64 => match long.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) {
+            Some(len @ 0x1_0000..=0x7FFF_FFFF_FFFF_FFFF) => Ok(Some((len, 10))),
             // The highest bit is known before the rest is there.
-            if long.first().is_some_and(|byte| byte & 0x80 != 0) {
-                return Err(Violation { error: Error::LengthHighBit, at: 2 });
+            _ if long.first().is_some_and(|byte| byte & 0x80 != 0) => {
+                Err(Violation { error: Error::LengthHighBit, at: 2 })
             }
-            match len {
-                Some(len) => (len, 10, 1 << 16),
-                None => return Ok(None),
-            }
-        }
-        len => (u64::from(len), 2, 0),
-    };
-    if len < least {
-        return Err(Violation { error: Error::LengthNotMinimal { len }, at: used - 1 });
+            Some(len) => not_minimal(len, 9),
+            None => Ok(None),
+        },
+        len => Ok(Some((u64::from(len), 2))),
     }
-    Ok(Some((len, used)))
 }
 
 #[cfg(test)]
