@@ -126,7 +126,8 @@ pub(crate) fn message_rules(
     attribution: &Attribution,
 ) -> MessageRules {
     let known = Known::of(intent, attribution);
-    let rules = readings(&intent.path).map(|path| policy.message_rules_for(&known.facts(&path)));
+    let read = readings(&intent.path);
+    let rules = read.iter().map(|path| policy.message_rules_for(&known.facts(path)));
     rules.fold(MessageRules::default(), MessageRules::and)
 }
 
@@ -166,7 +167,8 @@ fn over_readings<'p>(
     let known = Known::of(intent, attribution);
     let verdict = |path: &str| judge(known.facts(path));
     let as_written = verdict(&intent.path);
-    readings(&intent.path).skip(1).map(|path| verdict(&path)).fold(as_written, Verdict::stricter)
+    let read = readings(&intent.path);
+    read[1..].iter().map(|path| verdict(path)).fold(as_written, Verdict::stricter)
 }
 
 /// What is known of an intent, in the form that facts borrow.

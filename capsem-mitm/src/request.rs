@@ -202,18 +202,18 @@ fn asked_for(headers: &HeaderMap) -> Vec<(&'static str, String)> {
 const ENCODINGS: usize = 3;
 
 /// Refuses a path that no honest client sends and that parsers disagree on. What is left may still
-/// have several readings through percent-encoding; policy judges them all (see [`readings`]).
+/// have several readings; policy judges them all (see [`readings`]).
 fn check_path(path: &str) -> Result<(), Refusal> {
     let refuse = |reason| Err(Refusal::new(StatusCode::BAD_REQUEST, FaultClass::Authority, reason));
     if path != "*" && !path.starts_with('/') {
         return refuse("the path does not begin with a slash");
     }
+    if std::iter::successors(decoded(path), |path| decoded(path)).nth(ENCODINGS).is_some() {
+        return refuse("the path is percent-encoded over and over");
+    }
     let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
-    for (depth, read) in readings(path).enumerate() {
-        if depth > ENCODINGS {
-            return refuse("the path is percent-encoded over and over");
-        }
-        if read.starts_with("//") || read.contains(['\\', '\0']) {
+    for read in readings(path) {
+        if may_name_an_authority(path, &read) || read.contains(['\\', '\0']) {
             return refuse("the path could be read as another authority or path");
         }
         if read.split('/').any(is_dots) {
@@ -223,9 +223,47 @@ fn check_path(path: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The ways a path can be read: as it is, and decoded again and again until nothing changes.
-pub(crate) fn readings(path: &str) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(path.to_owned()), |path| decoded(path))
+/// Whether a reading of a path can be taken for a network-path reference, `//authority/path` (RFC
+/// 3986 section 4.2). Clients that join a base URL and a path do send two slashes, in the open and
+/// before a plain word: that is a path. What is hidden, or looks like a host, is not.
+fn may_name_an_authority(path: &str, read: &str) -> bool {
+    let Some(rest) = read.strip_prefix("//") else { return false };
+    let word = rest.split('/').next().unwrap_or_default();
+    let plain = word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && !word.eq_ignore_ascii_case("localhost");
+    !(plain && path.starts_with("//"))
+}
+
+/// The ways a path can be read, as written first: with its percent-encodings decoded until nothing
+/// changes, and with each run of slashes as one, in any order. For a path that passed
+/// [`check_path`] they are few.
+pub(crate) fn readings(path: &str) -> Vec<String> {
+    let mut read = vec![path.to_owned()];
+    let mut next = 0;
+    while let Some(path) = read.get(next) {
+        for other in [decoded(path), collapsed(path)].into_iter().flatten() {
+            if !read.contains(&other) {
+                read.push(other);
+            }
+        }
+        next += 1;
+    }
+    read
+}
+
+/// The path with each run of slashes as one, if it has any: how a server that merges them before it
+/// routes would read it.
+fn collapsed(path: &str) -> Option<String> {
+    path.contains("//").then(|| {
+        let mut read = String::with_capacity(path.len());
+        for letter in path.chars() {
+            if letter != '/' || !read.ends_with('/') {
+                read.push(letter);
+            }
+        }
+        read
+    })
 }
 
 /// The path with its ASCII percent-encodings decoded, if it has any: how a server that decodes

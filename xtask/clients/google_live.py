@@ -1,8 +1,4 @@
-"""Google GenAI Python SDK, Gemini Live: a turn with a tool in it, and one of words alone.
-
-The SDK puts /ws/.. behind its base URL. The default one ends in a slash, and a path that begins with
-two is refused: it can be read as an authority.
-"""
+"""Google GenAI Python SDK, Gemini Live: a turn with a tool in it, and one of words alone."""
 
 import asyncio
 import json
@@ -11,7 +7,6 @@ from google import genai
 from google.genai import types
 
 MODEL = "gemini-live-2.5-flash-preview"
-BASE = "https://generativelanguage.googleapis.com"
 TOOLS = [{"function_declarations": [{"name": "lights"}]}]
 
 
@@ -39,7 +34,7 @@ async def turn(session, words):
 
 
 async def main():
-    client = genai.Client(http_options=types.HttpOptions(base_url=BASE))
+    client = genai.Client()
     config = {"response_modalities": ["TEXT"], "tools": TOOLS}
     async with client.aio.live.connect(model=MODEL, config=config) as session:
         calls = [await turn(session, "Lights on, please."), await turn(session, "And say so.")]

@@ -59,5 +59,7 @@ fn permits() {
     check("/admin%2fx", 443, Err((404, Some("admin"))));
     check("/%2561dmin/x", 443, Err((404, Some("admin"))));
     check("/%61dmin/x", 443, Err((404, Some("admin"))));
+    check("//admin/x", 443, Err((404, Some("admin"))));
+    check("//ask", 443, Err((forbidden, Some("ask-first"))));
     check("/ask", 443, Err((forbidden, Some("ask-first"))));
 }

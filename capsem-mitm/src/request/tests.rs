@@ -1,6 +1,6 @@
 //! Paths as a table; the rest of a head's meaning is tested on real sockets in `tests/proxy`.
 
-use super::{check_path, decoded};
+use super::{check_path, decoded, readings};
 
 #[test]
 fn what_a_server_that_decodes_would_read() {
@@ -20,6 +20,28 @@ fn what_a_server_that_decodes_would_read() {
 }
 
 #[test]
+fn every_reading_of_a_path() {
+    for (path, others) in [
+        ("/v1/responses", &[][..]),
+        ("*", &[]),
+        ("//ws/x", &["/ws/x"]),
+        ("/a///b//", &["/a/b/"]),
+        ("/%2fa", &["//a", "/a"]),
+        ("//%61", &["//a", "/%61", "/a"]),
+        // Merged before it is decoded, after, and both.
+        ("//a%2f/b", &["//a//b", "/a%2f/b", "/a/b", "/a//b"]),
+        ("/é//é", &["/é/é"]),
+    ] {
+        let read = readings(path);
+        assert_eq!((read[0].as_str(), &read[1..]), (path, &*own(others)), "{path}");
+    }
+}
+
+fn own(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[test]
 fn paths_no_honest_client_sends() {
     for path in [
         "/../a",
@@ -27,7 +49,18 @@ fn paths_no_honest_client_sends() {
         "/./",
         "/%2e/",
         "/a%2f..%2fb",
-        "//a",
+        "//",
+        "///a",
+        "//evil.example/a",
+        "//evil%2eexample/a",
+        "//evil:80/a",
+        "//u@evil/a",
+        "//[::1]/a",
+        "//2130706433/a",
+        "//LocalHost/a",
+        "//%61/a",
+        "//%2fa",
+        "//a/..",
         "/%2fa",
         "/a\\b",
         "/%5c",
@@ -43,6 +76,10 @@ fn paths_no_honest_client_sends() {
         "/",
         "*",
         "/a//b",
+        "//a",
+        "//ws/google.ai.x.Y",
+        "//v1beta/models/g:x",
+        "/a//evil.example",
         "/...",
         "/a..b",
         "/@scope%2fname",

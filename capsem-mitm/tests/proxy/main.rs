@@ -16,5 +16,6 @@ mod http;
 mod program;
 mod refusals;
 mod reload;
+mod slashes;
 mod tunnel;
 mod upgrade;

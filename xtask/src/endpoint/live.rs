@@ -16,9 +16,9 @@ use crate::socket::Socket;
 
 type Client = Socket<TokioIo<Upgraded>>;
 
-/// Whether `path` is a Live API.
+/// Whether `path` is a Live API. The service merges slashes, and its SDK sends two.
 pub(super) fn is_live(path: &str) -> bool {
-    path.starts_with("/ws/") && path.ends_with(".BidiGenerateContent")
+    path.trim_start_matches('/').starts_with("ws/") && path.ends_with(".BidiGenerateContent")
 }
 
 /// Serves one session.
