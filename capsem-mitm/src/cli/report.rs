@@ -5,8 +5,8 @@ mod table;
 
 use self::table::Table;
 use capsem_telemetry::{
-    CallStatus, Decided, Ended, Fault, Id, ModelCall, Record, Responded, Stamped, Timestamp,
-    ToolUse, Transport,
+    Asked, CallStatus, Decided, Detected, Ended, Fault, Id, ModelCall, Record, Refused, Responded,
+    Stamped, Timestamp, ToolUse, Transport,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -23,6 +23,9 @@ pub(crate) struct Report<'r> {
     exchanges: Vec<Exchange<'r>>,
     calls: Vec<(Timestamp, &'r ModelCall)>,
     tools: Vec<(Timestamp, &'r ToolUse)>,
+    refused: Vec<(Timestamp, &'r Refused)>,
+    asked: Vec<(Timestamp, &'r Asked)>,
+    detected: Vec<(Timestamp, &'r Detected)>,
     faults: Vec<(Timestamp, &'r Fault)>,
 }
 
@@ -62,6 +65,9 @@ impl<'r> Report<'r> {
                 }
                 Record::ModelCall(call) => report.calls.push((*at, call)),
                 Record::ToolUse(tool) => report.tools.push((*at, tool)),
+                Record::Refused(refused) => report.refused.push((*at, refused)),
+                Record::Asked(asked) => report.asked.push((*at, asked)),
+                Record::Detected(detected) => report.detected.push((*at, detected)),
                 Record::Fault(fault) => report.faults.push((*at, fault)),
                 _ => {}
             }
@@ -94,12 +100,35 @@ impl<'r> Report<'r> {
             tools.row([
                 clock(*at),
                 tool.exchange.to_string(),
-                tool.server.clone().unwrap_or_else(dash),
-                tool.name.clone().unwrap_or_else(dash),
+                or_dash(tool.server.as_deref()),
+                or_dash(tool.name.as_deref()),
                 tool.status.to_string(),
                 tool.is_error.map_or_else(dash, |error| error.to_string()),
                 time(tool.duration_ms),
             ]);
+        }
+        let mut refused = Table::new(["time", "exchange", "way", "rule", "model", "reason"]);
+        for (at, it) in &self.refused {
+            let (rule, model, reason) = (
+                or_dash(it.rule.as_deref()),
+                or_dash(it.model.as_deref()),
+                or_dash(it.reason.as_deref()),
+            );
+            let way = it.direction.to_string();
+            refused.row([clock(*at), it.exchange.to_string(), way, rule, model, reason]);
+        }
+        let mut asked = Table::new(["time", "exchange", "on", "rule", "answer", "took"]);
+        for (at, it) in &self.asked {
+            let (rule, answer, took) =
+                (or_dash(it.rule.as_deref()), it.answer.to_string(), time(it.duration_ms));
+            asked.row([clock(*at), it.exchange.to_string(), it.on.to_string(), rule, answer, took]);
+        }
+        let mut detected = Table::new(["time", "exchange", "on", "rule", "level", "reason"]);
+        for (at, it) in &self.detected {
+            let (rule, level, reason) =
+                (it.rule.clone(), it.level.clone(), or_dash(it.reason.as_deref()));
+            let on = it.on.to_string();
+            detected.row([clock(*at), it.exchange.to_string(), on, rule, level, reason]);
         }
         let mut faults = Table::new(["time", "exchange", "side", "class", "detail"]);
         for (at, fault) in &self.faults {
@@ -108,13 +137,16 @@ impl<'r> Report<'r> {
                 fault.exchange.map_or_else(dash, |id| id.to_string()),
                 fault.side.to_string(),
                 fault.class.to_string(),
-                fault.detail.clone().unwrap_or_else(dash),
+                or_dash(fault.detail.as_deref()),
             ]);
         }
         let tables = [
             ("Exchanges", exchanges),
             ("Model calls", calls),
             ("Tool uses", tools),
+            ("Refused messages", refused),
+            ("Questions", asked),
+            ("Detections", detected),
             ("Faults", faults),
         ];
         for (title, table) in tables {
@@ -132,6 +164,10 @@ impl<'r> Report<'r> {
         lines(&mut text, "model calls", self.calls.iter().map(|(_, call)| call_line(call)));
         let refused = self.exchanges.iter().filter_map(Exchange::refusal_line);
         lines(&mut text, "refused requests", refused);
+        let refused = self.refused.iter().map(|(_, it)| refused_line(it));
+        lines(&mut text, "refused messages", refused);
+        let detected = self.detected.iter().map(|(_, it)| detected_line(it));
+        lines(&mut text, "detections", detected);
         lines(&mut text, "faults", self.faults.iter().map(|(_, fault)| fault_line(fault)));
         text
     }
@@ -166,7 +202,7 @@ impl Exchange<'_> {
         [
             clock(self.at),
             decided.decision.to_string(),
-            decided.rule.clone().unwrap_or_else(dash),
+            or_dash(decided.rule.as_deref()),
             request(decided),
             self.responded.map_or_else(dash, |responded| responded.status.to_string()),
             self.ended.map_or_else(dash, |ended| ended.model_calls.to_string()),
@@ -247,6 +283,17 @@ fn call_line(call: &ModelCall) -> String {
     )
 }
 
+fn refused_line(refused: &Refused) -> String {
+    let rule = refused.rule.as_ref().map_or_else(String::new, |rule| format!(" by rule {rule}"));
+    let reason = refused.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    format!("refused a message {}{rule}{reason}", refused.direction)
+}
+
+fn detected_line(detected: &Detected) -> String {
+    let reason = detected.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    format!("detected {} by rule {}{reason}", detected.level, detected.rule)
+}
+
 fn fault_line(fault: &Fault) -> String {
     let detail = fault.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
     format!("{} {}{detail}", fault.side, fault.class)
@@ -301,6 +348,10 @@ fn time(milliseconds: u64) -> String {
 
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    text.map_or_else(dash, str::to_owned)
 }
 
 fn dash() -> String {

@@ -51,6 +51,17 @@ const ENDED: &str = r#""kind":"ended","exchange":"0000000000a1","close":{"kind":
     "messages":1,"message_bytes":1},"to_client":{"wire_bytes":1,"frames":1,"messages":1,
     "message_bytes":1},"model_calls":2,"duration_ms":2300,"evidence":null"#;
 
+const TOOL: &str = r#""kind":"tool_use","exchange":"0000000000a1","transport":"websocket",
+    "call":"0000000000c3","server":"files","request_id":"1","name":"read","status":"completed",
+    "is_error":false,"error":null,"request_bytes":1,"response_bytes":1,"duration_ms":7,
+    "evidence":{"state":"full","reason":null}"#;
+const STOPPED: &str = r#""kind":"refused","exchange":"0000000000a1","direction":"to_upstream",
+    "action":"block","rule":"no-pro","reason":"not that model","model":"gpt-x-pro","bytes":9"#;
+const QUESTION: &str = r#""kind":"asked","conn":"000000000001","exchange":"0000000000a1",
+    "on":"upgrade","rule":null,"answer":"late","duration_ms":1500"#;
+const SEEN: &str = r#""kind":"detected","exchange":"0000000000a1","on":"message",
+    "rule":"odd","level":"high","reason":null"#;
+
 const ALL: [&str; 9] = [OPENED, SOCKET, SWITCHED, DENIED, REFUSED, CALL, FAILED, FAULT, ENDED];
 
 const HEADLINE: &str = "1 connection, 2 exchanges (1 allowed, 1 denied), 2 model calls, \
@@ -100,6 +111,36 @@ fn the_summary() {
 "
     );
     assert_eq!(Report::read(&records).summary(), expected);
+}
+
+#[test]
+fn tools_and_judgements() {
+    let records = records(&[TOOL, STOPPED, QUESTION, SEEN]);
+    let report = Report::read(&records);
+    let expected = "
+Tool uses
+  time      exchange      server  tool  status     error  took
+  10:00:00  0000000000a1  files   read  completed  false  7 ms
+
+Refused messages
+  time      exchange      way          rule    model      reason
+  10:00:01  0000000000a1  to_upstream  no-pro  gpt-x-pro  not that model
+
+Questions
+  time      exchange      on       rule  answer  took
+  10:00:02  0000000000a1  upgrade  -     late    1.5 s
+
+Detections
+  time      exchange      on       rule  level  reason
+  10:00:03  0000000000a1  message  odd   high   -
+";
+    let tables = report.tables();
+    assert!(tables.ends_with(expected), "{tables}");
+    let expected = "
+  refused a message to_upstream by rule no-pro: not that model
+  detected high by rule odd
+";
+    assert!(report.summary().ends_with(expected), "{}", report.summary());
 }
 
 #[test]
