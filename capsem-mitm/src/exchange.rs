@@ -108,7 +108,7 @@ pub(crate) async fn handle(
 }
 
 /// Whose API a request is for, by the first reading of its path that is one: a server that decodes
-/// its paths, or merges their slashes, serves them all.
+/// its paths serves them all.
 fn attribution(host: &str, path: &str) -> Attribution {
     let mut read = readings(path).into_iter().map(|path| attribute(host, &path));
     read.find(|it| it.api.is_some()).unwrap_or_else(|| attribute(host, path))

@@ -10,16 +10,16 @@ const ANSWERED: &str = r#"{"type":"response.completed","response":{"id":"resp_1"
 
 #[tokio::test]
 async fn sent_on_as_it_came_and_read_as_its_api() {
-    let absolute = format!("https://{HOST}//v1/responses?a=//b");
+    let absolute = format!("https://{HOST}//v1//responses?a=//b");
     for path in Path::BOTH {
-        for target in ["//v1/responses?a=//b", &absolute] {
+        for target in ["//v1//responses?a=//b", &absolute] {
             let mut upstream = Upstream::tls(HOST).await;
             let rig = Rig::open(&upstream).await;
             let mut client = Client::tls(&rig, path, HOST).await;
             client.send(upgrade(target, "")).await;
             let mut server = upstream.next().await;
             let head = server.head().await;
-            assert!(head.starts_with("GET //v1/responses?a=//b HTTP/1.1\r\n"), "{head}");
+            assert!(head.starts_with("GET //v1//responses?a=//b HTTP/1.1\r\n"), "{head}");
             assert!(head.contains(&format!("Host: {HOST}\r\n")), "{head}");
             server.switch(&head, "").await;
             client.head().await;
@@ -35,7 +35,8 @@ async fn sent_on_as_it_came_and_read_as_its_api() {
             let records = rig.records(1).await;
             let decided = only(&records, "decided");
             assert_eq!((&decided["host"], &decided["port"]), (&json!(HOST), &json!(443)));
-            assert_eq!(decided["path"], "//v1/responses");
+            assert_eq!(decided["path"], "//v1//responses");
+            assert_eq!(decided["api"], "responses", "as read with single slashes");
             assert_eq!(only(&records, "model_call")["response_id"], "resp_1");
         }
     }
@@ -73,4 +74,39 @@ async fn allowed_only_in_both_readings() {
         assert_eq!(only(&records, "decided")["rule"], json!(rule), "{default} {paths}");
         assert_eq!(upstream.accepted(), usize::from(allowed));
     }
+}
+
+#[tokio::test]
+async fn a_word_that_could_be_a_host_is_not_dialled() {
+    for (path, target) in [
+        (Path::Explicit, "http://api.openai.com//evil/a"),
+        (Path::Transparent, "http://api.openai.com//evil/a"),
+        (Path::Transparent, "//evil/a"),
+    ] {
+        let mut upstream = Upstream::plain().await;
+        let rig = Rig::open(&upstream).await;
+        let address = match path {
+            Path::Explicit => rig.proxy,
+            Path::Transparent => rig.transparent,
+        };
+        let mut client = Client::tcp(address).await;
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+        let mut server = upstream.next().await;
+        let head = server.head().await;
+        assert!(head.starts_with("GET //evil/a HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains(&format!("Host: {HOST}\r\n")), "{head}");
+        server.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+        assert!(client.head().await.starts_with("HTTP/1.1 204"));
+        drop(client);
+        let records = rig.records(1).await;
+        assert_eq!(only(&records, "decided")["host"], HOST);
+        assert_eq!(only(&records, "responded")["upstream_addr"], upstream.address.to_string());
+    }
+    // An explicit proxy's connection has no authority for it.
+    let upstream = Upstream::plain().await;
+    let rig = Rig::open(&upstream).await;
+    let mut client = Client::tcp(rig.proxy).await;
+    client.send(format!("GET //evil/a HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 400"));
+    assert_eq!(upstream.accepted(), 0);
 }

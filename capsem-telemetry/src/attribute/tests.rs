@@ -118,6 +118,7 @@ fn google() {
     check(host, "/v1beta/openai/chat/completions", "google", "openai", "chat_completions", "chat");
     let live = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
     check(host, live, "google", "google", "live", "realtime_inference");
+    check(host, &format!("/{live}"), "google", "google", "live", "realtime_inference");
     for host in [
         "aiplatform.googleapis.com",
         "us-central1-aiplatform.googleapis.com",
