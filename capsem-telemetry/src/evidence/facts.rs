@@ -17,6 +17,9 @@ const MAX_NAMES: usize = 4096;
 /// in it.
 const MAX_DEPTH: usize = 6;
 
+/// Types of tools that say nothing where there is a name.
+const PLAIN: [&str; 3] = ["function", "custom", "namespace"];
+
 /// The facts of one message or body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,7 +95,7 @@ impl MessageFacts {
             "response_id" => self.response_id = value.text(),
             "id" if depth == 1 => self.response_id = value.text(),
             "model" => self.model(value),
-            "tools" => self.offers(value, depth),
+            "tools" | "functions" => self.offers(value, depth),
             "response" | "session" | "setup" | "request" if value.is_object() => {
                 if self.goes_down(depth) {
                     self.object(value, depth + 1);
@@ -105,7 +108,7 @@ impl MessageFacts {
     /// A member that may hold calls and results, in an object of a conversation.
     fn part(&mut self, key: &str, value: Raw<'_>, depth: usize) {
         match key {
-            "tools" => self.offers(value, depth),
+            "tools" | "functions" => self.offers(value, depth),
             "input" | "output" | "messages" | "contents" | "content" | "parts" | "turns"
             | "choices" | "candidates" | "tool_calls" | "functionCalls" | "function_calls"
             | "item" | "message" | "delta" | "content_block" | "serverContent" | "modelTurn"
@@ -123,8 +126,7 @@ impl MessageFacts {
                 }
             }
             "function" | "functionCall" | "function_call" => {
-                let name = value.member("name").and_then(Raw::text);
-                keep(&mut self.tool_calls, name, &mut self.readable);
+                names(value, |name| keep(&mut self.tool_calls, name, &mut self.readable));
             }
             "functionResponse" | "function_response" => {
                 let id = value.member("id").or_else(|| value.member("name"));
@@ -139,16 +141,17 @@ impl MessageFacts {
         if !item.is_object() {
             return;
         }
-        let (mut kind, mut name, mut id, mut answers) = (String::new(), None, None, None);
+        let (mut kind, mut name, mut id, mut answers) = (None, None, None, None);
         item.members(|key, value| match key {
-            "type" => kind = value.text().unwrap_or_default(),
-            "name" => name = value.text(),
+            "type" => once(&mut kind, value.text(), &mut self.readable),
+            "name" => once(&mut name, value.text(), &mut self.readable),
             "id" => id = value.text(),
             "call_id" | "tool_use_id" | "tool_call_id" | "approval_request_id" => {
                 answers = value.text();
             }
             _ => self.part(key, value, depth),
         });
+        let kind = kind.unwrap_or_default();
         if calls || kind.ends_with("_call") || kind.ends_with("tool_use") {
             let hosted = || kind.strip_suffix("_call").map(str::to_owned);
             keep(&mut self.tool_calls, name.or_else(hosted), &mut self.readable);
@@ -160,41 +163,58 @@ impl MessageFacts {
         }
     }
 
-    /// A list of tools: functions by name, hosted tools by type, groups by what they hold.
+    /// A list of tools: functions by name, hosted tools by type, groups by what they hold. Of a tool
+    /// that is named in more than one place all names count: a server goes by one of them.
     fn offers(&mut self, tools: Raw<'_>, depth: usize) {
         tools.elements(|tool| {
-            let (mut kind, mut name, mut group) = (None, None, false);
+            let (mut kind, mut known) = (None, false);
             tool.members(|key, value| match key {
-                "type" => kind = value.text(),
-                "name" => name = value.text(),
-                "function" => name = value.member("name").and_then(Raw::text).or(name.take()),
+                "type" => once(&mut kind, value.text(), &mut self.readable),
+                "name" => {
+                    known = true;
+                    keep(&mut self.tools, value.text(), &mut self.readable);
+                }
+                "function" => names(value, |name| {
+                    known = true;
+                    keep(&mut self.tools, name, &mut self.readable);
+                }),
                 "tools" | "functionDeclarations" | "function_declarations" => {
-                    group = true;
+                    known = true;
                     if self.goes_down(depth) {
                         self.offers(value, depth + 1);
                     }
                 }
                 _ => {}
             });
-            if name.is_some() || !group {
-                keep(&mut self.tools, name.or(kind), &mut self.readable);
-            }
+            let hosted = |kind: &String| !PLAIN.contains(&kind.as_str());
+            keep(&mut self.tools, kind.filter(|kind| !known || hosted(kind)), &mut self.readable);
         });
     }
 
     fn model(&mut self, value: Raw<'_>) {
-        let model = value.text();
-        if self.model.is_some() && model != self.model {
-            // Two readers would not see the same one.
-            self.readable = false;
-        }
-        self.model = model.or(self.model.take());
+        once(&mut self.model, value.text(), &mut self.readable);
     }
 
     fn goes_down(&mut self, depth: usize) -> bool {
         self.readable &= depth < MAX_DEPTH;
         depth < MAX_DEPTH
     }
+}
+
+/// Takes what a member says that may be there once. Of two that differ, two readers would not see
+/// the same one.
+fn once(slot: &mut Option<String>, value: Option<String>, readable: &mut bool) {
+    *readable &= slot.is_none() || value == *slot;
+    *slot = value.or(slot.take());
+}
+
+/// Calls `each` for every `name` of an object.
+fn names(object: Raw<'_>, mut each: impl FnMut(Option<String>)) {
+    object.members(|key, value| {
+        if key == "name" {
+            each(value.text());
+        }
+    });
 }
 
 fn keep(names: &mut Vec<String>, name: Option<String>, readable: &mut bool) {

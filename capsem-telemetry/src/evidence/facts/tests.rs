@@ -45,7 +45,7 @@ fn requests() {
            {"role":"assistant","content":[{"type":"tool_use","id":"1","name":"b","input":{}}]},
            {"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text"}]}]}]}"#,
         Some("m"),
-        "a bash",
+        "a bash bash_20250124",
         "b",
         "1",
     );
@@ -79,6 +79,23 @@ fn requests() {
         "",
         "f1",
     );
+}
+
+#[test]
+fn a_tool_hides_behind_no_other_name() {
+    let tools = |tools: &str, seen: &str| {
+        check(&format!(r#"{{"model":"m","tools":[{tools}]}}"#), Some("m"), seen, "", "");
+    };
+    tools(r#"{"type":"function","function":{"name":"shell"},"name":"x"}"#, "shell x");
+    tools(r#"{"type":"function","name":"x","function":{"name":"shell"}}"#, "x shell");
+    tools(r#"{"name":"shell","name":"x"}"#, "shell x");
+    tools(r#"{"function":{"name":"shell","name":"x"}}"#, "shell x");
+    tools(r#"{"type":"shell","name":"x"}"#, "x shell");
+    tools(r#"{"type":"shell","tools":[]}"#, "shell");
+    check(r#"{"model":"m","functions":[{"name":"shell"}]}"#, Some("m"), "shell", "", "");
+    unreadable(br#"{"model":"m","tools":[{"type":"shell","type":"function","name":"x"}]}"#);
+    unreadable(br#"{"input":[{"type":"function_call","type":"message","name":"shell"}]}"#);
+    unreadable(br#"{"input":[{"type":"function_call","name":"shell","name":"x"}]}"#);
 }
 
 #[test]
