@@ -174,14 +174,10 @@ where
         self.sink.flush().await
     }
 
-    /// Writes frames of our own where this direction rests at a message border.
-    pub(super) async fn say(&mut self, frames: &[u8]) -> Result<(), Cause> {
-        let to = self.from.peer();
-        match within(self.stall, self.inject(frames)).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(Cause::Lost { by: to, error }),
-            None => Err(Cause::Stalled { by: to, after: self.stall }),
-        }
+    /// Has frames of our own written next, where this direction rests at a message border.
+    pub(super) fn say(&mut self, frames: Vec<u8>) {
+        debug_assert!(self.takes_a_frame());
+        self.released = frames;
     }
 
     /// Ends the writing half: the peer sees the end of the stream after all it was sent.
@@ -211,7 +207,10 @@ where
             if holder.is_waiting() {
                 return self.wait(hooks).await;
             }
-            hooks.room().await;
+            // The other direction makes the room.
+            if self.from == Role::Client {
+                hooks.room().await;
+            }
         }
         if self.checked < self.held.len() {
             yield_now().await;

@@ -276,21 +276,31 @@ where
                 refusal = revoked.as_mut() => Cause::Refused(refusal),
                 () = hooks.idle(config.idle_timeout) => Cause::Idle { after: config.idle_timeout },
                 () = config.drain.wait() => self.drain(hooks, config).await,
-                () = hooks.asides() => match self.say(hooks).await {
-                    Ok(()) => continue,
-                    Err(cause) => cause,
+                () = hooks.asides() => tokio::select! {
+                    said = self.say(hooks) => match said {
+                        Ok(()) => continue,
+                        Err(cause) => cause,
+                    },
+                    // What is said may have to wait for a message that never ends.
+                    refusal = revoked.as_mut() => Cause::Refused(refusal),
+                    () = hooks.idle(config.idle_timeout) => {
+                        Cause::Idle { after: config.idle_timeout }
+                    }
+                    () = config.drain.wait() => self.drain(hooks, config).await,
                 },
             };
         }
     }
 
-    /// Tells the client what there is to tell, once the message on its way to it has ended.
+    /// Tells the client what there is to tell, once the message on its way to it has ended. Cancel
+    /// safe.
     async fn say(&mut self, hooks: &Hooks<'_>) -> Result<(), Cause> {
         tokio::select! {
             settled = self.down.settle(hooks, Border::Message) => settled?,
             cause = self.up.run(hooks) => return Err(cause),
         }
-        self.down.say(&hooks.take_asides()).await
+        self.down.say(hooks.take_asides());
+        Ok(())
     }
 
     /// Lets the messages under way finish.

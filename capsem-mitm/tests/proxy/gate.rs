@@ -356,6 +356,46 @@ async fn new_rules_hold_for_the_next_message_of_a_running_socket() {
 }
 
 #[tokio::test]
+async fn refusals_wait_for_a_message_that_is_held_and_nothing_stands_still() {
+    let mut upstream = Upstream::tls(HOST).await;
+    let rig = Rig::with(&upstream, rules(&format!("{NO_PRO}{NO_SHELL}")), |_| {}).await;
+    let mut socket = Socket::open(&rig, &mut upstream, Path::Explicit, "/v1/responses").await;
+    let text = br#"{"type":"response.output_text.delta","delta":"x"}"#;
+    let (begun, rest) = text.split_at(9);
+    socket.server.send(frame(Role::Server, Opcode::Text, false, false, begun)).await;
+    // The answers to these are more than may wait for the client.
+    let mut voice = Voice::new(Role::Client, false);
+    let ping = frame(Role::Server, Opcode::Ping, true, false, b"");
+    for _ in 0..400 {
+        socket.client.send(voice.say(&create("gpt-5-pro"))).await;
+        socket.server.send(&ping).await;
+        assert_eq!(socket.client_ear.hear(&mut socket.client.io).await, Heard::Ping(Vec::new()));
+    }
+    socket.server.send(frame(Role::Server, Opcode::Continuation, true, false, rest)).await;
+    assert_eq!(socket.client_hears().await.0.as_bytes(), text);
+    for _ in 0..400 {
+        assert_eq!(json_of(&socket.client_hears().await.0)["type"], "response.failed");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_waits_keeps_no_socket_open() {
+    let mut upstream = Upstream::tls(HOST).await;
+    let rig = Rig::with(&upstream, rules(&format!("{NO_PRO}{NO_SHELL}")), |_| {}).await;
+    let mut socket = Socket::open(&rig, &mut upstream, Path::Explicit, "/v1/responses").await;
+    // A message that never ends, and a refusal behind it.
+    let begun = frame(Role::Server, Opcode::Text, false, false, b"{");
+    socket.server.send([begun, frame(Role::Server, Opcode::Ping, true, false, b"")].concat()).await;
+    assert_eq!(socket.client_ear.hear(&mut socket.client.io).await, Heard::Ping(Vec::new()));
+    socket.client.send(Voice::new(Role::Client, false).say(&create("gpt-5-pro"))).await;
+    socket.client.send(frame(Role::Client, Opcode::Ping, true, false, b"")).await;
+    assert_eq!(socket.server_ear.hear(&mut socket.server.io).await, Heard::Ping(Vec::new()));
+    rig.policy.replace(Policy::parse("version = 1\ndefault = \"block\"", "rules.toml").unwrap());
+    let heard = socket.client_ear.hear(&mut socket.client.io).await;
+    assert!(matches!(heard, Heard::Close(1008, _)), "{heard:?}");
+}
+
+#[tokio::test]
 async fn a_rule_of_another_host_leaves_a_socket_as_it_was() {
     let other = NO_PRO.replace("models = [", "hosts = [\"other.test\"]\nmodels = [");
     let mut upstream = Upstream::tls(HOST).await;
