@@ -6,7 +6,7 @@ use crate::{
     request::{Intent, Kind, Scheme, readings},
 };
 use capsem_policy::{
-    Action, Counters, Decide, Detection, Facts, Message, MessageRules, On, Verdict,
+    Action, Counters, Decide, Detection, Direction, Facts, Message, MessageRules, On, Verdict,
 };
 use capsem_telemetry::{Api, Attribution, redact};
 use http::StatusCode;
@@ -107,7 +107,8 @@ pub(crate) fn decide(
     Decision { action, rule, reason, outcome, detections }
 }
 
-/// Judges a message of an exchange that was allowed.
+/// Judges a message of an exchange that was allowed. A client that names one model in the path and
+/// another in the message is judged by both: which of them counts is the server's to say.
 pub(crate) fn judge_message(
     policy: &dyn Decide,
     intent: &Intent,
@@ -115,7 +116,14 @@ pub(crate) fn judge_message(
     counters: Counters,
     message: Message<'_>,
 ) -> Ruling {
-    let judge = |facts: Facts<'_>| policy.judge(&facts.counters(counters).message(message));
+    let of_path = attribution.model.as_deref();
+    let named = message.model.or(of_path);
+    let other =
+        of_path.filter(|model| message.direction == Direction::ToUpstream && named != Some(*model));
+    let judge = |facts: Facts<'_>| {
+        let by = |model| policy.judge(&facts.counters(counters).message(message.model(model)));
+        other.iter().map(|model| by(Some(model))).fold(by(named), Verdict::stricter)
+    };
     Ruling::of(over_readings(intent, attribution, judge))
 }
 

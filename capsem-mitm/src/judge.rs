@@ -130,7 +130,7 @@ impl Shown<'_> {
             Role::Server => policy::Direction::ToClient,
         };
         let message = policy::Message::new(direction, self.opcode, self.size)
-            .model(facts.model.as_deref().or(attribution.model.as_deref()))
+            .model(facts.model.as_deref())
             .tools(&tools)
             .tool_calls(&calls)
             .tool_results(&results)

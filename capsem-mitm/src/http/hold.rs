@@ -40,10 +40,11 @@ pub(crate) async fn judged(
     let most = hold.max_bytes.map_or(capture, |most| usize::try_from(most).unwrap_or(capture));
     let arrived =
         collect(body, most.min(capture)).await.map_err(|e| Box::new(exchanged.broken(&e)))?;
-    let coding = parts.headers.get(header::CONTENT_ENCODING);
-    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
+    // More lines of it are one list (RFC 9110 section 5.3).
+    let codings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    let coding = codings.map(|value| value.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",");
     let whole = arrived.whole();
-    let read = whole.and_then(|body| MessageFacts::of_body(coding, body, most.min(capture)));
+    let read = whole.and_then(|body| MessageFacts::of_body(Some(&coding), body, most.min(capture)));
     let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
         return uninspectable(hold, arrived, exchanged);
     };
