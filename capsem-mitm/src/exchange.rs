@@ -25,7 +25,7 @@ use capsem_policy::Action;
 use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
 use capsem_ws_codec::handshake;
 use http::{Request, Response, StatusCode, header, request::Parts};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use std::{net::SocketAddr, sync::Arc};
 
@@ -220,6 +220,14 @@ async fn http(
 fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
     given.hide(response.headers_mut());
     client.cx.masks.hide(response.headers_mut());
+    let says = |masks: &Masks, phrase: &ReasonPhrase| {
+        masks.text(&String::from_utf8_lossy(phrase.as_bytes())).is_some()
+    };
+    let phrase = response.extensions().get::<ReasonPhrase>();
+    if phrase.is_some_and(|it| says(given, it) || says(&client.cx.masks, it)) {
+        // Without it the status has its usual words.
+        response.extensions_mut().remove::<ReasonPhrase>();
+    }
 }
 
 async fn websocket(

@@ -87,7 +87,7 @@ async fn in_a_request_and_hidden_in_its_response() {
         let body = format!("{{\"error\":{{\"message\":\"bad key {CANARY}\"}}}}");
         server
             .send(format!(
-                "HTTP/1.1 401 No\r\nLocation: /?key=cn-canary.4711%7evalue\r\nX-Echo: {CANARY}!\r\n\
+                "HTTP/1.1 401 No {CANARY}\r\nLocation: /?key=cn-canary.4711%7evalue\r\nX-Echo: {CANARY}!\r\n\
                  Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             ))
