@@ -201,8 +201,7 @@ async fn http(
 ) -> Response<Body> {
     let Asked { standing, mut policy, parts, given } = asked;
     let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
-    let policy = policy.current();
-    let arrived = hold::judged(client, &standing, &*policy, &parts, body, &exchanged).await;
+    let arrived = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
     let request = match arrived {
         Ok(arrived) => Request::from_parts(parts, arrived),
         Err(response) => return *response,

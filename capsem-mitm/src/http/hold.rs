@@ -7,11 +7,12 @@ use crate::{
     decide::{Ruling, message_rules},
     exchange::Client,
     judge::{Shown, Standing, asked},
+    rules::Followed,
     ws::Body,
 };
 use bytes::{Bytes, BytesMut};
-use capsem_policy::{self as policy, Action, Decide, Hold, Uninspectable};
-use capsem_telemetry::{Event, FaultClass, Side, evidence::MessageFacts};
+use capsem_policy::{Action, Counters, Hold, Uninspectable};
+use capsem_telemetry::{Attribution, Event, FaultClass, Provider, Side, evidence::MessageFacts};
 use capsem_ws_codec::Role;
 use http::{Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
@@ -23,15 +24,14 @@ use std::sync::Arc;
 pub(crate) async fn judged(
     client: &Client,
     standing: &Standing,
-    policy: &dyn Decide,
+    policy: &mut Followed,
     parts: &Parts,
     body: Incoming,
     exchanged: &Arc<Exchanged>,
 ) -> Result<Arrived, Box<Response<Body>>> {
     let Standing { intent, attribution, .. } = standing;
-    // Only what is said to a model is a message.
-    let hold = if attribution.api.is_some() && !body.is_end_stream() {
-        message_rules(policy, intent, attribution).to_upstream
+    let hold = if is_said_to_a_model(attribution, parts) && !body.is_end_stream() {
+        message_rules(&*policy.current(), intent, attribution).to_upstream
     } else {
         None
     };
@@ -50,7 +50,8 @@ pub(crate) async fn judged(
     };
     let size = plain.len() as u64;
     let shown = Shown { from: Role::Client, opcode: None, size, payload: &plain, facts: &facts };
-    let mut ruling = shown.judge(policy, intent, attribution, policy::Counters::default());
+    // By the rules in force now: the body may have been long in coming.
+    let mut ruling = shown.judge(&*policy.current(), intent, attribution, Counters::default());
     client.visit.detected(exchanged.id(), Event::Message, &ruling.detections);
     if ruling.action == Action::Ask {
         match ask(client, standing, &ruling, &facts, size, exchanged).await {
@@ -64,6 +65,16 @@ pub(crate) async fn judged(
             Err(Box::new(exchanged.refuse(&arrived, &ruling, facts.model, size)))
         }
     }
+}
+
+/// Only that is a message: what goes to a path of a model's API, and on the host of a provider,
+/// whose paths are more than are known and may have other spellings, all JSON.
+fn is_said_to_a_model(attribution: &Attribution, parts: &Parts) -> bool {
+    let json = || match parts.headers.get(header::CONTENT_TYPE) {
+        Some(media) => media.as_bytes().to_ascii_lowercase().windows(4).any(|part| part == b"json"),
+        None => true,
+    };
+    attribution.api.is_some() || (attribution.provider != Provider::Unknown && json())
 }
 
 /// Reads a body to its end, or until there is more of it than `most`.
