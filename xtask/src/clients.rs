@@ -39,13 +39,34 @@ impl Clients {
     /// Runs one of our small client scripts.
     pub(crate) fn script(&self, name: &str) -> Command {
         let interpreter = if Path::new(name).extension().is_some_and(|kind| kind == "py") {
-            self.folder.join("venv/bin/python")
+            self.python()
         } else {
             PathBuf::from("node")
         };
         let mut command = Command::new(interpreter);
         command.arg(self.folder.join(name));
         command
+    }
+
+    /// Name and version of each `OpenAI` client, as installed.
+    pub(crate) fn versions(&self) -> Result<[String; 3]> {
+        let codex = process::read(Command::new(self.codex()).arg("--version"))?;
+        let node = process::read(
+            Command::new("node")
+                .current_dir(&self.folder)
+                .args(["-p", "require('openai/version').VERSION"]),
+        )?;
+        let print = "import openai; print(openai.__version__)";
+        let python = process::read(Command::new(self.python()).args(["-c", print]))?;
+        Ok([
+            format!("Codex CLI ({})", codex.trim()),
+            format!("openai-python {}", python.trim()),
+            format!("openai-node {}", node.trim()),
+        ])
+    }
+
+    fn python(&self) -> PathBuf {
+        self.folder.join("venv/bin/python")
     }
 
     fn install_node(&self) -> Result<()> {

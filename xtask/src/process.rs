@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -16,6 +16,7 @@ pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 /// Runs `command` in a process group of its own with its output in `FOLDER/NAME.out` and `.err`.
@@ -36,12 +37,14 @@ pub(crate) async fn run_limited(
         .stderr(File::create(&err)?)
         .process_group(0);
     let program = command.get_program().to_owned();
+    let began = Instant::now();
     let mut child = tokio::process::Command::from(command)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {}", program.display()))?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let ended = tokio::time::timeout(limit, child.wait()).await;
+    let took = began.elapsed();
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL); // ESRCH: nothing was left
     }
@@ -54,7 +57,7 @@ pub(crate) async fn run_limited(
             last_line(&stderr)
         );
     };
-    Ok(Finished { status: status?, stdout, stderr })
+    Ok(Finished { status: status?, stdout, stderr, took })
 }
 
 /// Asks the process to end, as Ctrl-C would.

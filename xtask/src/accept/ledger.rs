@@ -34,6 +34,7 @@ pub(super) enum Record {
     Decided(Decided),
     Responded { exchange: String, status: u16, by: String },
     ModelCall(ModelCall),
+    Refused { exchange: String, rule: Option<String> },
     Fault { side: String, class: String, detail: Option<String> },
     Ended(Ended),
     Closed { conn: String, exchanges: u64 },
@@ -158,6 +159,9 @@ impl Ledger {
                         .get_mut(&call.exchange)
                         .context("a model call outside its exchange")? += 1;
                 }
+                Record::Refused { exchange, .. } => {
+                    ensure!(running.contains_key(exchange), "refused outside its exchange");
+                }
                 Record::Fault { side, class, detail } => {
                     bail!("a fault: {side} {class} {detail:?}")
                 }
@@ -197,6 +201,18 @@ impl Ledger {
             Record::ModelCall(call) => Some(call),
             _ => None,
         })
+    }
+
+    /// Whether `rule` refused the exchange, or a message of it.
+    pub(super) fn refused(&self, decided: &Decided, rule: &str) -> bool {
+        let denied = decided.decision == "denied" && decided.rule.as_deref() == Some(rule);
+        denied
+            || self.records.iter().any(|record| match record {
+                Record::Refused { exchange, rule: by } => {
+                    *exchange == decided.exchange && by.as_deref() == Some(rule)
+                }
+                _ => false,
+            })
     }
 
     /// Status of the response head the client was sent, and who made it.

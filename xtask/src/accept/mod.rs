@@ -4,8 +4,10 @@
 //! Every row runs inside a namespace in which nothing can leave, trusts only the proxy's CA, and
 //! talks to an endpoint with certificates of another CA: a client that gets past the proxy fails.
 
+mod answers;
 mod compare;
 mod ledger;
+mod report;
 mod rows;
 mod run;
 mod table;
@@ -36,6 +38,9 @@ pub(crate) struct Arguments {
     /// Send the clients straight to the endpoint: tells a broken client from a broken proxy
     #[arg(long)]
     direct: bool,
+    /// Measure what each client does with each way to refuse it, and write docs/clients.md
+    #[arg(long, conflicts_with_all = ["direct", "json"])]
+    answers: bool,
     /// Set by `accept` itself for the run inside the namespace
     #[arg(long, hide = true)]
     inside: bool,
@@ -76,6 +81,9 @@ impl Arguments {
         if self.direct {
             words.push("--direct".into());
         }
+        if self.answers {
+            words.push("--answers".into());
+        }
         if let Some(file) = &self.json {
             words.extend(["--json".into(), file.into()]);
         }
@@ -93,6 +101,9 @@ async fn rows_inside(arguments: &Arguments) -> Result<()> {
     let inside = Inside::prepare(&folder)?;
     let stage =
         run::Stage { folder, inside, authority: Authority::new()?, clients: Clients::install()? };
+    if arguments.answers {
+        return answers_inside(&stage, arguments.only.as_deref()).await;
+    }
     let modes: &[Mode] =
         if arguments.direct { &[Mode::Direct] } else { &[Mode::Explicit, Mode::Transparent] };
     let mut table = Table::new();
@@ -114,6 +125,15 @@ async fn rows_inside(arguments: &Arguments) -> Result<()> {
         0 => Ok(()),
         failed => bail!("{failed} rows failed"),
     }
+}
+
+/// A part of the rows is printed only: the document is whole.
+async fn answers_inside(stage: &run::Stage, only: Option<&str>) -> Result<()> {
+    let report = answers::measure(stage, only).await?;
+    if only.is_none() {
+        println!("{} rows in {}", report.rows(), report.write()?.display());
+    }
+    Ok(())
 }
 
 fn folder() -> PathBuf {

@@ -2,13 +2,15 @@
 //!
 //! Refuses to know how a row is run.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::compare::responses;
 use super::run::Outcome;
-use crate::endpoint::{Entry, Response, Transport};
+use crate::endpoint::{Entry, Response, Transport, Trouble};
 use crate::process::last_line;
 
 /// How the client gets to the proxy.
@@ -33,6 +35,15 @@ pub(super) enum Client {
     },
     /// A script of `xtask/clients`.
     Script(&'static str),
+}
+
+/// What is played: who acts, under which policy, against which endpoint.
+pub(super) struct Scene<'a> {
+    pub(super) client: Client,
+    pub(super) policy: &'a str,
+    pub(super) trouble: Option<Trouble>,
+    /// When the client is ended, as `timeout` does it; None leaves that to the run's own limit.
+    pub(super) limit: Option<Duration>,
 }
 
 /// One row.
@@ -392,6 +403,10 @@ impl Mode {
 }
 
 impl Row {
+    pub(super) fn scene(&self) -> Scene<'static> {
+        Scene { client: self.client, policy: self.policy, trouble: None, limit: None }
+    }
+
     /// A row about a rule has no meaning without a proxy.
     pub(super) fn runs_in(&self, mode: Mode) -> bool {
         mode != Mode::Direct || self.policy == ALLOW

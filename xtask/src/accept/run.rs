@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::compare::{Compared, compare};
 use super::ledger::Ledger;
-use super::rows::{Client, Mode, Row};
+use super::rows::{Client, Mode, Row, Scene};
 use crate::clients::Clients;
 use crate::codex::{self, Codex};
 use crate::endpoint::{Authority, Endpoint, Entry, Log, NAMES};
@@ -52,8 +52,7 @@ impl Stage {
         let words = row.name.split(|letter: char| !letter.is_alphanumeric());
         let words: Vec<&str> = words.chain([mode.word()]).filter(|word| !word.is_empty()).collect();
         let folder = self.folder.join(words.join("-"));
-        fs::create_dir_all(&folder)?;
-        let outcome = self.play(row, mode, &folder).await?;
+        let outcome = self.play(&row.scene(), mode, &folder).await?;
         let compared = outcome.compare()?;
         let seen = (row.check)(&outcome)?;
         Ok(match compared {
@@ -62,13 +61,24 @@ impl Stage {
         })
     }
 
-    async fn play(&self, row: &Row, mode: Mode, folder: &Path) -> Result<Outcome> {
+    /// Plays one scene in a folder of its own.
+    pub(super) async fn play(
+        &self,
+        scene: &Scene<'_>,
+        mode: Mode,
+        folder: &Path,
+    ) -> Result<Outcome> {
+        fs::create_dir_all(folder)?;
         self.inside.map(if mode == Mode::Explicit { &[] } else { &NAMES })?;
         let address = if mode == Mode::Direct { HTTPS } else { SocketAddr::new(HTTPS.ip(), 0) };
-        let endpoint = Endpoint::start(&self.authority, address, Log::default()).await?;
+        let endpoint =
+            Endpoint::troubled(&self.authority, address, Log::default(), scene.trouble).await?;
         let codex = Codex::new(self.clients.codex(), folder)?;
-        let client = self.client(row, &codex);
-        let finished = self.through(row, mode, folder, &endpoint, client).await;
+        let mut client = self.client(scene, &codex);
+        if let Some(limit) = scene.limit {
+            client = bounded(&client, limit);
+        }
+        let finished = self.through(scene, mode, folder, &endpoint, client).await;
         let log = endpoint.stop().await;
         if let Ok(log) = &log {
             let lines: Vec<String> = log.iter().map(|entry| json!(entry).to_string()).collect();
@@ -85,8 +95,8 @@ impl Stage {
         Ok(Outcome { mode, client, log: log?, ledger, work: codex.work })
     }
 
-    fn client(&self, row: &Row, codex: &Codex) -> Command {
-        match row.client {
+    fn client(&self, scene: &Scene<'_>, codex: &Codex) -> Command {
+        match scene.client {
             Client::Doctor => codex.doctor(),
             Client::Exec { model, prompt } => codex.exec(model, prompt),
             Client::Script(name) => {
@@ -103,7 +113,7 @@ impl Stage {
 
     async fn through(
         &self,
-        row: &Row,
+        scene: &Scene<'_>,
         mode: Mode,
         folder: &Path,
         endpoint: &Endpoint,
@@ -121,9 +131,9 @@ impl Stage {
             transparent,
             endpoint.address(),
             self.authority.pem(),
-            row.policy,
+            scene.policy,
         )?;
-        if mode == Mode::Explicit && row.client.is_codex() {
+        if mode == Mode::Explicit && scene.client.is_codex() {
             let command = setup.run(&client);
             return Ok((
                 process::run_limited(command, folder, "client", LIMIT).await?,
@@ -148,6 +158,18 @@ impl Outcome {
         let words = || format!("the client said: {}", process::last_line(&self.client.stderr));
         compare(ledger, &self.log).with_context(words).map(Some)
     }
+}
+
+/// `client` under coreutils' `timeout`, with its environment and working folder.
+fn bounded(client: &Command, limit: Duration) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--foreground", "--kill-after=2"]).arg(limit.as_secs().to_string());
+    command.arg(client.get_program()).args(client.get_args()).env_clear();
+    command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = client.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
 }
 
 /// Makes a client trust `ca`, and where it can be told, nothing else.

@@ -16,6 +16,7 @@ mod routes;
 mod server;
 mod sockets;
 mod stream;
+mod trouble;
 
 pub(crate) use authority::{Authority, NAMES};
 pub(crate) use by_hand::{Arguments, by_hand};
@@ -23,3 +24,4 @@ pub(crate) use log::{Entry, Flow, Log, Response, Transport, Usage};
 #[cfg(test)]
 pub(crate) use log::{Provider, ToolCall, ToolResult};
 pub(crate) use server::Endpoint;
+pub(crate) use trouble::Trouble;

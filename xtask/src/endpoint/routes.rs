@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 use super::log::{Entry, Provider, Transport};
 use super::server::Shared;
 use super::stream::{self, Body, Coding, Framing};
+use super::trouble::Trouble;
 use super::{anthropic, google, openai, sockets};
 
-/// Answers one request and logs the head of the answer.
+/// Answers one request and logs the head of the answer; None where there is to be none.
 pub(super) async fn answer(
     request: Request<Incoming>,
     connection: u64,
     shared: &Arc<Shared>,
-) -> Response<Body> {
+) -> Option<Response<Body>> {
     let host = request
         .headers()
         .get(header::HOST)
@@ -27,14 +28,15 @@ pub(super) async fn answer(
     let method = request.method().to_string();
     let path = request.uri().path().to_owned();
     let upgrade = request.headers().contains_key(header::UPGRADE);
-    let response = if upgrade {
-        sockets::open(request, connection, shared)
-    } else {
-        plain(request, connection, shared).await
+    let response = match shared.trouble {
+        _ if !upgrade => plain(request, connection, shared).await,
+        Some(Trouble::ResetUpgrade) => return None,
+        Some(Trouble::Status(status)) => problem(status, "the endpoint refuses the upgrade"),
+        _ => sockets::open(request, connection, shared),
     };
     let status = response.status().as_u16();
     shared.log.push(Entry::Answered { connection, host, method, path, upgrade, status });
-    response
+    Some(response)
 }
 
 async fn plain(

@@ -2,7 +2,6 @@
 //!
 //! Refuses to know what a request asks for; `routes` does.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use super::authority::Authority;
 use super::log::{Entry, Log};
 use super::numbers::Numbers;
 use super::routes;
+use super::trouble::Trouble;
 
 /// How long the connections still open may take to end once the endpoint is asked to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,6 +41,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) numbers: Numbers,
     pub(super) tasks: TaskTracker,
+    pub(super) trouble: Option<Trouble>,
     tls: Arc<ServerConfig>,
 }
 
@@ -51,6 +52,16 @@ impl Endpoint {
         address: SocketAddr,
         log: Log,
     ) -> Result<Self> {
+        Self::troubled(authority, address, log, None).await
+    }
+
+    /// The same, with a `trouble` for its sockets.
+    pub(crate) async fn troubled(
+        authority: &Authority,
+        address: SocketAddr,
+        log: Log,
+        trouble: Option<Trouble>,
+    ) -> Result<Self> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("the endpoint cannot listen on {address}"))?;
@@ -60,6 +71,7 @@ impl Endpoint {
             log,
             numbers: Numbers::default(),
             tasks: TaskTracker::new(),
+            trouble,
             tls: authority.tls(),
         });
         tokio::spawn(accept(listener, Arc::clone(&shared), stop.clone()));
@@ -93,6 +105,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
 
 async fn open(stream: TcpStream, connection: u64, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
+    if shared.trouble.is_some_and(Trouble::resets) {
+        let _ = stream.set_zero_linger();
+    }
     let mut first = [0];
     if !matches!(stream.peek(&mut first).await, Ok(1)) {
         return;
@@ -112,7 +127,7 @@ where
 {
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(routes::answer(request, connection, &shared).await) }
+        async move { routes::answer(request, connection, &shared).await.ok_or("no answer") }
     });
     // A client that goes away is no news: what it got is in the log already.
     let _ =

@@ -3,6 +3,7 @@
 //! Compression is agreed whenever it is offered, with context takeover both ways. Refuses to know
 //! what a model answers.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -18,6 +19,7 @@ use super::log::{Entry, Transport};
 use super::routes::problem;
 use super::server::Shared;
 use super::stream::Body;
+use super::trouble::Trouble;
 use super::{live, openai, realtime};
 use crate::socket::{Socket, agree};
 
@@ -71,7 +73,9 @@ pub(super) fn open(
         if let Err(error) = served {
             eprintln!("endpoint: socket {connection} {path}: {error:#}");
         }
-        socket.end().await;
+        if serving.trouble != Some(Trouble::ResetSocket) {
+            socket.end().await;
+        }
         let (received, sent) = (socket.received(), socket.sent());
         log.push(Entry::Socket { connection, path, compressed: deflate.is_some(), received, sent });
     });
@@ -88,6 +92,12 @@ async fn responses(
     shared: &Shared,
 ) -> Result<()> {
     while let Some(message) = socket.receive().await? {
+        if let Some(trouble) = shared.trouble {
+            match trouble.meet(socket).await? {
+                ControlFlow::Continue(()) => continue,
+                ControlFlow::Break(()) => break,
+            }
+        }
         let asked: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
         if asked["type"] != "response.create" {
             let error = json!({"type": "invalid_request_error", "code": "unknown_event", "message": "only response.create is served"});
