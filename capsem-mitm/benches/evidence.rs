@@ -1,0 +1,281 @@
+//! What evidence costs per MiB of Responses traffic: the relay with a session that does nothing,
+//! against the relay with one that reads model calls as the proxy's own does. Plain and compressed,
+//! in interleaved rounds, over sockets of the kernel; bytes, messages and calls are checked in each.
+//!
+//! Time is what the relay's thread spends on a CPU. The ends run on another thread and send a whole
+//! answer at once, so the relay reads full buffers: its own cost is at its least, the ratio at its
+//! worst. It knows no TLS, no policy and no ledger.
+//!
+//! `cargo bench -p capsem-mitm --no-default-features --bench evidence [-- ROUNDS]`
+
+use std::{
+    os::unix::net::UnixStream as Socket,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use capsem_mitm::ws::{Config, Ended, Session, tunnel};
+use capsem_telemetry::{
+    CallStatus, Id, ModelCall, attribute,
+    evidence::{Seen, Settings, WsEvidence},
+};
+use capsem_ws_codec::{
+    Deflate, FrameHead, Message, Opcode, Role, encode_frame, handshake::Accepted,
+};
+use flate2::{Compress, Compression, FlushCompress};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    runtime::{Builder, Runtime},
+};
+
+/// Turns of one socket: an hour of an agent's work.
+const TURNS: u64 = 60;
+
+/// Deltas of one turn.
+const DELTAS: u64 = 400;
+
+/// Messages of the server in one turn.
+const SAID: u64 = DELTAS + 3;
+
+/// Rounds, each of which runs every case once.
+const ROUNDS: usize = 31;
+
+fn main() {
+    let rounds = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(ROUNDS);
+    let session: Vec<Turn<String>> = (0..TURNS).map(turn).collect();
+    let text =
+        |turn: &Turn<String>| turn.ask.len() + turn.answer.iter().map(String::len).sum::<usize>();
+    let size = mib(session.iter().map(text).sum());
+    println!("{TURNS} turns, {} messages, {size:.2} MiB, {rounds} rounds", TURNS * (SAID + 1));
+    let cases = [("plain", None), ("compressed", Some(Deflate::default()))]
+        .map(|(name, deflate)| (name, deflate, wire(&session, deflate)));
+    let mut spent = [const { [const { Vec::new() }; 2] }; 2];
+    for round in 0..=rounds {
+        for ((_, deflate, wire), spent) in cases.iter().zip(&mut spent) {
+            for (spent, reading) in spent.iter_mut().zip([Reading::Off, Reading::On]) {
+                let time = run(wire, *deflate, reading);
+                // The first round warms up.
+                if round > 0 {
+                    spent.push(time.as_secs_f64() * 1e6 / size);
+                }
+            }
+        }
+    }
+    for ((name, ..), [without, with]) in cases.iter().zip(spent) {
+        let ratio = median(with.iter().zip(&without).map(|(with, without)| with / without));
+        let cost = median(with.iter().zip(&without).map(|(with, without)| with - without));
+        let [without, with] = [without, with].map(|it| median(it.into_iter()));
+        println!(
+            "{name:>10}: {without:6.0} us/MiB without evidence, {with:6.0} with, {cost:6.0} for it, \
+             {:4.0} ns a message; ratio {ratio:.2}",
+            cost * size * 1e3 / f64::from(u32::try_from(TURNS * (SAID + 1)).unwrap_or(u32::MAX)),
+        );
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Reading {
+    Off,
+    On,
+}
+
+/// What is said in one turn.
+struct Turn<T> {
+    ask: T,
+    answer: Vec<T>,
+}
+
+/// Relays the whole session, checks what came of it, and returns what the relay's thread spent.
+fn run(wire: &[(Vec<u8>, Vec<u8>)], deflate: Option<Deflate>, reading: Reading) -> Duration {
+    let (client, inner_client) = Socket::pair().expect("a pair of sockets");
+    let (upstream, inner_upstream) = Socket::pair().expect("a pair of sockets");
+    let relay = thread::spawn(move || {
+        runtime().block_on(async {
+            let (client, upstream) = (stream(inner_client), stream(inner_upstream));
+            let accepted = Accepted { deflate, ..Accepted::default() };
+            let config = Config::default();
+            match reading {
+                Reading::Off => {
+                    (timed(tunnel(client, upstream, &accepted, Deaf, &config)).await, None)
+                }
+                Reading::On => {
+                    let (said, calls) = mpsc::channel();
+                    let tap = Tap::new(said);
+                    (timed(tunnel(client, upstream, &accepted, tap, &config)).await, Some(calls))
+                }
+            }
+        })
+    });
+    runtime().block_on(async { ends(stream(client), stream(upstream), wire).await });
+    let ((spent, ended), calls) = relay.join().expect("the relay does not panic");
+    assert_eq!(ended.fault, None);
+    assert_eq!((ended.to_upstream.messages, ended.to_client.messages), (TURNS, TURNS * SAID));
+    if let Some(calls) = calls {
+        let calls: Vec<ModelCall> = calls.try_iter().collect();
+        assert!(
+            calls.iter().all(|it| it.status == CallStatus::Completed && it.tool_calls.len() == 1)
+        );
+        let tokens: u64 = calls.iter().filter_map(|it| it.usage?.output_tokens).sum();
+        assert_eq!((calls.len() as u64, tokens), (TURNS, (0..TURNS).sum()));
+    }
+    spent
+}
+
+/// Both ends, turn by turn: what one sends comes to the other as it was.
+async fn ends(mut client: UnixStream, mut upstream: UnixStream, wire: &[(Vec<u8>, Vec<u8>)]) {
+    let mut got = Vec::new();
+    for (ask, answer) in wire {
+        got.resize(ask.len(), 0);
+        let sent = tokio::join!(client.write_all(ask), upstream.read_exact(&mut got));
+        assert!(sent.0.is_ok() && sent.1.is_ok() && got == *ask);
+        got.resize(answer.len(), 0);
+        let sent = tokio::join!(upstream.write_all(answer), client.read_exact(&mut got));
+        assert!(sent.0.is_ok() && sent.1.is_ok() && got == *answer);
+    }
+}
+
+async fn timed(tunnel: impl Future<Output = Ended>) -> (Duration, Ended) {
+    let start = cpu_time();
+    let ended = tunnel.await;
+    (cpu_time().saturating_sub(start), ended)
+}
+
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("it counts from zero")
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn stream(socket: Socket) -> UnixStream {
+    socket.set_nonblocking(true).expect("a socket can");
+    UnixStream::from_std(socket).expect("a runtime takes it")
+}
+
+/// Nothing is read.
+struct Deaf;
+
+impl Session for Deaf {
+    fn on_end(&mut self, _: &Ended) {}
+}
+
+/// Model calls are read, as the proxy's own session reads them.
+struct Tap {
+    began: Instant,
+    evidence: WsEvidence,
+    calls: mpsc::Sender<ModelCall>,
+}
+
+impl Tap {
+    fn new(calls: mpsc::Sender<ModelCall>) -> Self {
+        let attribution = attribute("api.openai.com", "/v1/responses");
+        let evidence = WsEvidence::new(Settings::new(Id::fresh(), attribution, 1 << 20));
+        Self { began: Instant::now(), evidence, calls }
+    }
+}
+
+impl Session for Tap {
+    fn on_message(&mut self, from: Role, message: &Message<'_>) {
+        let seen = Seen {
+            payload: message.payload,
+            binary: message.opcode == Opcode::Binary,
+            truncated: message.truncated,
+            len: message.len,
+        };
+        match from {
+            Role::Client => self.evidence.client_message(self.began.elapsed(), seen),
+            Role::Server => self.evidence.server_message(self.began.elapsed(), seen),
+        }
+        drop(self.evidence.take_tool_uses());
+        for call in self.evidence.take_calls() {
+            self.calls.send(call).expect("they are awaited");
+        }
+    }
+
+    fn on_end(&mut self, _: &Ended) {
+        self.evidence.end(self.began.elapsed(), true);
+        assert!(self.evidence.take_calls().is_empty(), "every call ended with its response");
+    }
+}
+
+/// What the client and the server say in a turn.
+fn turn(turn: u64) -> Turn<String> {
+    let result = "a line of output\\n".repeat(100);
+    let previous =
+        turn.checked_sub(1).map_or_else(|| "null".to_owned(), |it| format!("\"resp_{it}\""));
+    let ask = format!(
+        r#"{{"type":"response.create","model":"m-1","previous_response_id":{previous},"store":false,"input":[{{"type":"function_call_output","call_id":"call_{turn}","output":"{result}"}}]}}"#
+    );
+    let mut answer = vec![format!(
+        r#"{{"type":"response.created","sequence_number":0,"response":{{"id":"resp_{turn}","object":"response","status":"in_progress","model":"m-1","output":[],"usage":null}}}}"#
+    )];
+    answer.extend((1..=DELTAS).map(|number| delta(turn, number)));
+    answer.push(format!(
+        r#"{{"type":"response.output_item.done","sequence_number":{},"output_index":1,"item":{{"id":"fc_{turn}","type":"function_call","status":"completed","call_id":"call_{}","name":"shell","arguments":"{{}}"}}}}"#,
+        DELTAS + 1,
+        turn + 1
+    ));
+    let text = "word ".repeat(400);
+    answer.push(format!(
+        r#"{{"type":"response.completed","sequence_number":{},"response":{{"id":"resp_{turn}","status":"completed","model":"m-1","output":[{{"type":"message","role":"assistant","content":[{{"type":"output_text","text":"{text}"}}]}}],"usage":{{"input_tokens":{turn},"output_tokens":{turn},"total_tokens":{turn}}}}}}}"#,
+        DELTAS + 2
+    ));
+    Turn { ask, answer }
+}
+
+/// A piece of text as it comes, about 256 bytes long. What looks random in a real one does here.
+fn delta(turn: u64, number: u64) -> String {
+    let noise = (turn * DELTAS + number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let word =
+        ["the", "stream", "of", "frames", "is", "read", "once", "only"][(noise >> 61) as usize];
+    format!(
+        r#"{{"type":"response.output_text.delta","sequence_number":{number},"item_id":"msg_0c1f6d2ab48e7f930068f0c2a1d49c8190b7e35a6c2d{turn:08x}","output_index":0,"content_index":0,"delta":" {word}","logprobs":[],"obfuscation":"{noise:016x}{:016x}"}}"#,
+        noise.reverse_bits()
+    )
+}
+
+/// The frames of each turn, as its two sides send them.
+fn wire(session: &[Turn<String>], deflate: Option<Deflate>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let [mut client, mut server] = [0, 1].map(|_| Compress::new(Compression::default(), false));
+    let frame = |role, json: &str, deflater: &mut Compress, wire: &mut Vec<u8>| {
+        let mut payload = json.as_bytes().to_vec();
+        if deflate.is_some() {
+            let mut squeezed = Vec::with_capacity(payload.len() + 64);
+            deflater
+                .compress_vec(&payload, &mut squeezed, FlushCompress::Sync)
+                .expect("there is room for all of it");
+            squeezed.truncate(squeezed.len() - 4);
+            payload = squeezed;
+        }
+        let mask = (role == Role::Client).then_some([1, 2, 3, 4]);
+        let head =
+            FrameHead { fin: true, rsv1: deflate.is_some(), opcode: Opcode::Text, mask, len: 0 };
+        encode_frame(head, &payload, wire);
+    };
+    let frames = |turn: &Turn<String>| {
+        let (mut ask, mut answer) = (Vec::new(), Vec::new());
+        frame(Role::Client, &turn.ask, &mut client, &mut ask);
+        for json in &turn.answer {
+            frame(Role::Server, json, &mut server, &mut answer);
+        }
+        (ask, answer)
+    };
+    session.iter().map(frames).collect()
+}
+
+/// The middle value.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Sizes here are far below what a double holds exactly.
+#[allow(clippy::cast_precision_loss)]
+fn mib(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
