@@ -1,6 +1,5 @@
 //! Content codings of a body (RFC 9110, section 8.4.1) undone piece by piece: encoded bytes in,
-//! plain bytes out as soon as they can be known; of zstd only at the end, for its decoder gives nothing
-//! back before its window is full.
+//! plain bytes out as soon as they can be known.
 //!
 //! Refuses to know what the body says. Traffic does not wait for this: it reads a copy.
 
@@ -42,7 +41,7 @@ enum Stage {
     Zlib(Box<ZlibDecoder<Plain>>),
     Raw(Box<DeflateDecoder<Plain>>),
     Brotli(Box<BrotliDecoder<Plain>>),
-    Zstd(zstd::Collected),
+    Zstd(zstd::Frames),
     Failed(EvidenceReason),
 }
 
@@ -79,6 +78,10 @@ impl Decoder {
             return out(bytes);
         }
         for piece in bytes.chunks(PIECE) {
+            if let Stage::Zstd(_) = self.stage {
+                self.push_zstd(piece, &mut out);
+                continue;
+            }
             let decoded = self.stage.write(piece);
             self.drain(&decoded, &mut out);
         }
@@ -86,14 +89,8 @@ impl Decoder {
 
     /// Ends the body: a coding that is not at its end has failed, in words.
     pub(crate) fn finish(&mut self, mut out: impl FnMut(&[u8])) {
-        if let Stage::Zstd(collected) = &mut self.stage {
-            let collected = std::mem::take(collected);
-            let decoded = collected.decode(|plain| {
-                out(plain);
-                self.count(plain.len());
-                self.failed().is_none()
-            });
-            if let (Err(reason), None) = (decoded, self.failed()) {
+        if let Stage::Zstd(frames) = &self.stage {
+            if let Err(reason) = frames.finish() {
                 self.stage = Stage::Failed(reason);
             }
         } else if self.begun {
@@ -107,16 +104,25 @@ impl Decoder {
         self.plain
     }
 
-    /// Whether all plain bytes come at the end of the body, so that when they come says nothing.
-    pub(crate) fn is_late(&self) -> bool {
-        matches!(self.stage, Stage::Zstd(_))
-    }
-
     /// Why the body could not be read to its end, if so.
     pub(crate) fn failed(&self) -> Option<EvidenceReason> {
         match self.stage {
             Stage::Failed(reason) => Some(reason),
             _ => None,
+        }
+    }
+
+    /// Hands out block by block what comes of a piece of zstd.
+    fn push_zstd(&mut self, piece: &[u8], out: &mut impl FnMut(&[u8])) {
+        let Self { stage, plain, max_plain, .. } = self;
+        let Stage::Zstd(frames) = stage else { return };
+        let decoded = frames.push(piece, |bytes| {
+            out(bytes);
+            *plain = plain.saturating_add(bytes.len() as u64);
+            if *plain > *max_plain { Err(EvidenceReason::CaptureLimit) } else { Ok(()) }
+        });
+        if let Err(reason) = decoded {
+            *stage = Stage::Failed(reason);
         }
     }
 
@@ -167,7 +173,7 @@ impl Stage {
             "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(Plain::default()))),
             "deflate" => Self::Undetermined(Vec::new()),
             "br" => Self::Brotli(Box::new(BrotliDecoder::new(Plain::default(), PIECE))),
-            "zstd" => Self::Zstd(zstd::Collected::default()),
+            "zstd" => Self::Zstd(zstd::Frames::default()),
             _ => Self::Failed(EvidenceReason::UnsupportedExtension),
         }
     }
@@ -178,10 +184,6 @@ impl Stage {
             Self::Zlib(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
             Self::Raw(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
             Self::Brotli(decoder) => decoder.write_all(piece),
-            Self::Zstd(collected) => {
-                collected.push(piece);
-                Ok(())
-            }
             Self::Undetermined(start) => {
                 start.extend_from_slice(piece);
                 let &[cmf, flg, ..] = start.as_slice() else { return Ok(()) };
@@ -189,7 +191,7 @@ impl Stage {
                 *self = Self::deflate(cmf, flg);
                 self.write(&start)
             }
-            Self::Identity | Self::Failed(_) => Ok(()),
+            Self::Identity | Self::Zstd(_) | Self::Failed(_) => Ok(()),
         }
     }
 

@@ -1,73 +1,261 @@
-//! The zstd coding (RFC 8878): collected as it comes, decoded when it is whole. Agents send request
-//! bodies in it. Knows nothing of bodies.
+//! The zstd coding (RFC 8878), decoded block by block as the blocks come. Agents send request bodies
+//! in it. Knows nothing of bodies.
+//!
+//! The decoder gives back only what has left the window, until a frame has finished. So it is told
+//! at the start of each frame that this was the last block: from then on it shows all it has, and
+//! goes on decoding what it is given. Where frames and blocks begin and end is read here.
 
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use std::io::{self, Write};
+
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::EvidenceReason;
 
-/// Encoded bytes collected of one body: twice the longest message a model service takes.
-const MAX_ENCODED: usize = 32 * 1024 * 1024;
+/// Largest window of a frame, that of content codings (RFC 9659, section 3).
+const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 
-/// Largest window of a frame. Content codings keep to 8 MiB (RFC 9659), but a frame of one segment
-/// has its whole content for a window.
-const MAX_WINDOW: u64 = 32 * 1024 * 1024;
+/// Largest content of a frame of one segment, which is its own window: twice the longest message a
+/// model service takes.
+const MAX_SEGMENT: u64 = 32 * 1024 * 1024;
 
-/// Plain bytes decoded at a time.
-const STEP: usize = 64 * 1024;
+/// Largest block (RFC 8878, section 3.1.1.2.4).
+const MAX_BLOCK: usize = 128 * 1024;
 
-/// An encoded body on its way.
+/// An empty block that is the last of its frame.
+const LAST: [u8; 3] = [1, 0, 0];
+
+/// A body on its way.
 #[derive(Default)]
-pub(super) struct Collected {
-    encoded: Vec<u8>,
-    overflowed: bool,
+pub(super) struct Frames {
+    /// Encoded bytes that are no whole header or block yet.
+    waiting: Vec<u8>,
+    next: Next,
 }
 
-impl Collected {
-    pub(super) fn push(&mut self, piece: &[u8]) {
-        self.overflowed |= self.encoded.len() + piece.len() > MAX_ENCODED;
-        if !self.overflowed {
-            self.encoded.extend_from_slice(piece);
+/// What comes next.
+#[derive(Default)]
+enum Next {
+    #[default]
+    Frame,
+    /// So many bytes of a frame that is there to be skipped.
+    Skipped(u32),
+    Block(Box<Frame>),
+    /// That of the frame's content, which is not verified: its bytes have been read by then.
+    Checksum,
+}
+
+impl Frames {
+    /// Decodes what `piece` completes into calls of `out`, until one of them fails.
+    pub(super) fn push(
+        &mut self,
+        piece: &[u8],
+        mut out: impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
+    ) -> Result<(), EvidenceReason> {
+        self.waiting.extend_from_slice(piece);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut rest = waiting.as_slice();
+        while self.step(&mut rest, &mut out)? {}
+        let used = waiting.len() - rest.len();
+        waiting.drain(..used);
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    /// Ends the body: whether it was at its end.
+    pub(super) fn finish(&self) -> Result<(), EvidenceReason> {
+        match self.next {
+            Next::Frame if self.waiting.is_empty() => Ok(()),
+            _ => Err(EvidenceReason::InflateFailed),
         }
     }
 
-    /// Decodes all frames into calls of `out`, until one of them returns false.
-    pub(super) fn decode(self, mut out: impl FnMut(&[u8]) -> bool) -> Result<(), EvidenceReason> {
-        if self.overflowed {
+    /// Reads the next element from the front of `rest`, if it is there whole.
+    fn step(
+        &mut self,
+        rest: &mut &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
+    ) -> Result<bool, EvidenceReason> {
+        match &mut self.next {
+            Next::Frame => match Header::read(rest)? {
+                None => return Ok(false),
+                Some(Header::Skippable(len)) => self.next = Next::Skipped(len),
+                Some(Header::Frame(frame)) => self.next = Next::Block(frame),
+            },
+            Next::Skipped(0) => self.next = Next::Frame,
+            Next::Skipped(left) => {
+                let len = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                if len == 0 {
+                    return Ok(false);
+                }
+                *left -= u32::try_from(len).unwrap_or(*left);
+                *rest = &rest[len..];
+            }
+            Next::Block(frame) => {
+                let Some(block) = whole_block(rest)? else { return Ok(false) };
+                let last = block[0] & 1 == 1;
+                frame.decode(block, out)?;
+                if last {
+                    self.next = if frame.checksum { Next::Checksum } else { Next::Frame };
+                }
+            }
+            Next::Checksum => match rest.split_at_checked(4) {
+                None => return Ok(false),
+                Some((_, after)) => (*rest, self.next) = (after, Next::Frame),
+            },
+        }
+        Ok(true)
+    }
+}
+
+/// Takes a block off the front of `rest`, if it is there whole (RFC 8878, section 3.1.1.2).
+fn whole_block<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, EvidenceReason> {
+    let &[a, b, c, ..] = *rest else { return Ok(None) };
+    let head = u32::from_le_bytes([a, b, c, 0]);
+    let size = usize::try_from(head >> 3).unwrap_or(usize::MAX);
+    if size > MAX_BLOCK {
+        return Err(EvidenceReason::InflateFailed);
+    }
+    let content = match head >> 1 & 3 {
+        0 | 2 => size, // raw, compressed
+        1 => 1,        // one byte, repeated
+        _ => return Err(EvidenceReason::InflateFailed),
+    };
+    let Some((block, after)) = rest.split_at_checked(3 + content) else { return Ok(None) };
+    *rest = after;
+    Ok(Some(block))
+}
+
+enum Header {
+    Skippable(u32),
+    Frame(Box<Frame>),
+}
+
+impl Header {
+    /// Takes the header of a frame off the front of `rest`, if it is there whole (RFC 8878, sections
+    /// 3.1.1.1 and 3.1.2).
+    fn read(rest: &mut &[u8]) -> Result<Option<Self>, EvidenceReason> {
+        let Some((magic, after)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        match u32::from_le_bytes(*magic) {
+            0x184D_2A50..=0x184D_2A5F => {
+                let Some((len, after)) = after.split_first_chunk::<4>() else { return Ok(None) };
+                *rest = after;
+                return Ok(Some(Self::Skippable(u32::from_le_bytes(*len))));
+            }
+            0xFD2F_B528 => {}
+            _ => return Err(EvidenceReason::InflateFailed),
+        }
+        let Some(&descriptor) = after.first() else { return Ok(None) };
+        let segment = descriptor & 0x20 != 0;
+        let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let content = [usize::from(segment), 2, 4, 8][usize::from(descriptor >> 6)];
+        let len = 5 + usize::from(!segment) + dictionary + content;
+        let Some((header, after)) = rest.split_at_checked(len) else { return Ok(None) };
+        *rest = after;
+        let (window, most) = if segment {
+            let mut size = [0; 8];
+            size[..content].copy_from_slice(&header[len - content..]);
+            let above = if content == 2 { 256 } else { 0 };
+            (u64::from_le_bytes(size).saturating_add(above), MAX_SEGMENT)
+        } else {
+            let base = 1 << (10 + (header[5] >> 3));
+            (base + base / 8 * u64::from(header[5] & 7), MAX_WINDOW)
+        };
+        if window > most {
             return Err(EvidenceReason::CaptureLimit);
         }
-        let mut source = self.encoded.as_slice();
+        Frame::begin(header, window).map(|frame| Some(Self::Frame(Box::new(frame))))
+    }
+}
+
+/// A frame on its way.
+struct Frame {
+    decoder: FrameDecoder,
+    window: usize,
+    /// Bytes the decoder holds, all of which have been handed out.
+    held: usize,
+    /// A checksum follows the last block.
+    checksum: bool,
+}
+
+impl Frame {
+    /// Begins with a whole header, which asks for this window.
+    fn begin(header: &[u8], window: u64) -> Result<Self, EvidenceReason> {
+        let mut header = header.to_vec();
+        let checksum = header[4] & 0x04 != 0;
+        header[4] &= !0x04; // it is read here
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW);
-        while !source.is_empty() {
-            if let Err(error) = decoder.init(&mut source) {
-                source = skipped(&error, source).ok_or(EvidenceReason::InflateFailed)?;
-                continue;
-            }
-            loop {
-                let step = BlockDecodingStrategy::UptoBytes(STEP);
-                let finished = decoder.decode_blocks(&mut source, step);
-                if let Some(plain) = decoder.collect()
-                    && !plain.is_empty()
-                    && !out(&plain)
-                {
-                    return Ok(());
-                }
-                if finished.map_err(|_| EvidenceReason::InflateFailed)? {
-                    break;
-                }
-            }
+        decoder.set_max_window_size(MAX_SEGMENT);
+        decoder.init(header.as_slice()).map_err(|_| EvidenceReason::InflateFailed)?;
+        let window = usize::try_from(window).map_err(|_| EvidenceReason::CaptureLimit)?;
+        let mut frame = Self { decoder, window, held: 0, checksum };
+        frame.feed(&LAST)?;
+        Ok(frame)
+    }
+
+    /// Decodes a whole block.
+    fn decode(
+        &mut self,
+        block: &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
+    ) -> Result<(), EvidenceReason> {
+        self.feed(block)?;
+        let mut look = Look { held: self.held, len: self.held, out, said: Ok(()) };
+        let looked = self.decoder.collect_to_writer(&mut look);
+        let (len, said) = (look.len, look.said);
+        self.held = len;
+        said?;
+        looked.map_err(|_| EvidenceReason::InflateFailed)?;
+        if self.held > self.window + self.window / 2 {
+            self.compact()?;
         }
+        Ok(())
+    }
+
+    /// Takes all bytes from the decoder and gives those of the window back, as blocks that are not
+    /// compressed. They lie in one piece then.
+    fn compact(&mut self) -> Result<(), EvidenceReason> {
+        let all = self.decoder.collect().unwrap_or_default();
+        let window = &all[all.len().saturating_sub(self.window)..];
+        for bytes in window.chunks(self.window.clamp(1, MAX_BLOCK)) {
+            let head = u32::try_from(bytes.len()).unwrap_or_default() << 3;
+            self.feed(&[&head.to_le_bytes()[..3], bytes].concat())?;
+        }
+        self.held = window.len();
+        Ok(())
+    }
+
+    fn feed(&mut self, block: &[u8]) -> Result<(), EvidenceReason> {
+        let one = BlockDecodingStrategy::UptoBlocks(1);
+        self.decoder.decode_blocks(block, one).map_err(|_| EvidenceReason::InflateFailed)?;
         Ok(())
     }
 }
 
-/// What follows a frame that is there to be skipped.
-fn skipped<'a>(error: &FrameDecoderError, source: &'a [u8]) -> Option<&'a [u8]> {
-    match error {
-        FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-            length, ..
-        }) => source.get(usize::try_from(*length).ok()?..),
-        _ => None,
+/// Looks at what the decoder holds and takes none of it.
+struct Look<'a, F> {
+    /// Bytes that have been handed out before.
+    held: usize,
+    /// Bytes there are.
+    len: usize,
+    out: &'a mut F,
+    said: Result<(), EvidenceReason>,
+}
+
+impl<F: FnMut(&[u8]) -> Result<(), EvidenceReason>> Write for Look<'_, F> {
+    fn write(&mut self, all: &[u8]) -> io::Result<usize> {
+        self.len = all.len();
+        if let Some(fresh) = all.get(self.held..)
+            && !fresh.is_empty()
+        {
+            self.said = (self.out)(fresh);
+        }
+        Ok(0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,6 @@ impl Exchange {
         self.decoder = Decoder::new(head.content_encoding);
         if let Some(call) = &mut self.call {
             call.model_routed = head.openai_model.map(|model| json::bounded(model).to_owned());
-            call.untimed = self.decoder.is_late();
         }
         let media = head.content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
         let media = media.trim().to_ascii_lowercase();

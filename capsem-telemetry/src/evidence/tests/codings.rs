@@ -78,10 +78,24 @@ fn every_coding_gives_the_same_call() {
         vec![encoder.finish().unwrap()]
     });
     check(Some("br"), Some(8), brotli);
-    // Of zstd nothing is seen before the end, so the first token's time is not known.
-    check(Some("zstd"), None, |pieces| {
+    check(Some("zstd"), Some(8), zstd);
+    // In one block, all of it comes at once.
+    check(Some("zstd"), Some(8), |pieces| {
         vec![compress_to_vec(pieces.concat().as_slice(), CompressionLevel::Fastest)]
     });
+}
+
+/// Zstd in blocks that are not compressed (RFC 8878, section 3.1.1.2), an empty last one, and the
+/// place of a checksum.
+fn zstd(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let block = |piece: &&[u8]| {
+        let head = u32::try_from(piece.len()).unwrap() << 3;
+        [&head.to_le_bytes()[..3], piece].concat()
+    };
+    let mut coded: Vec<_> = pieces.iter().map(block).collect();
+    coded[0].splice(0..0, [0x28, 0xb5, 0x2f, 0xfd, 0x04, 0]);
+    coded.push(vec![1, 0, 0, 0xaa, 0xaa, 0xaa, 0xaa]);
+    coded
 }
 
 /// Brotli without compression, which needs no encoder (RFC 7932, section 9.2): each piece is a

@@ -1,0 +1,154 @@
+//! Frames cut at every byte against the decoder's answer to the whole, and hostile ones.
+
+use super::*;
+
+/// [`events`], each flushed, as libzstd writes them at level 19 with a window of 1 KiB, which their
+/// plain text fills four times, and with a checksum.
+const EVENTS: &[u8] = include_bytes!("../testdata/events.zst");
+
+fn events() -> Vec<Vec<u8>> {
+    let event = |n: u32| {
+        format!(
+            "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\
+             \"sequence_number\":{n},\"delta\":\" word{}\"}}\n\n",
+            n * n * 7919 % 1000
+        )
+    };
+    (0..40).map(|n| event(n).into_bytes()).collect()
+}
+
+/// What came of each call, and how it ended.
+fn decode<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Vec<u8>>, Result<(), EvidenceReason>) {
+    let (mut frames, mut plain) = (Frames::default(), Vec::new());
+    for piece in pieces {
+        let pushed = frames.push(piece, |bytes| {
+            plain.push(bytes.to_vec());
+            Ok(())
+        });
+        if pushed.is_err() {
+            return (plain, pushed);
+        }
+    }
+    (plain, frames.finish())
+}
+
+/// The answer to the whole.
+fn whole(encoded: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(32 * 1024);
+    FrameDecoder::new().decode_all_to_vec(encoded, &mut plain).ok()?;
+    Some(plain)
+}
+
+#[track_caller]
+fn check(encoded: &[u8]) {
+    let plain = whole(encoded).expect("well formed");
+    for cut in 0..=encoded.len() {
+        let (head, tail) = encoded.split_at(cut);
+        let (pieces, ended) = decode([head, tail]);
+        assert!(pieces.concat() == plain && ended == Ok(()), "cut at {cut}: {ended:?}");
+    }
+    let (pieces, ended) = decode(encoded.chunks(1));
+    assert!(pieces.concat() == plain && ended == Ok(()), "byte by byte: {ended:?}");
+}
+
+#[test]
+fn cut_at_every_byte() {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    check(EVENTS);
+    assert_eq!(whole(EVENTS), Some(events().concat()));
+    let skipped = b"\x5f\x2a\x4d\x18\x02\0\0\0xx";
+    check(&[EVENTS, skipped, EVENTS, b"\x50\x2a\x4d\x18\0\0\0\0"].concat());
+    for level in [CompressionLevel::Uncompressed, CompressionLevel::Fastest] {
+        check(&compress_to_vec(events().concat().as_slice(), level));
+    }
+}
+
+#[test]
+fn windows_are_left_behind() {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    let noise = |n: u32| n.wrapping_mul(0x9E37_79B9).to_le_bytes();
+    let plain: Vec<u8> = (0..500_000).flat_map(|n| noise(n / 3)).collect();
+    let encoded = compress_to_vec(plain.as_slice(), CompressionLevel::Fastest);
+    for size in [1000, encoded.len()] {
+        let (pieces, ended) = decode(encoded.chunks(size));
+        assert!(pieces.concat() == plain && ended == Ok(()), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_a_block_says_comes_with_its_last_byte() {
+    let (pieces, ended) = decode(EVENTS.chunks(1));
+    assert_eq!((pieces, ended), (events(), Ok(())));
+    // Each needs nothing that comes after it.
+    for cut in 0..EVENTS.len() {
+        let (pieces, ended) = decode([&EVENTS[..cut]]);
+        assert_eq!(pieces, events()[..pieces.len()], "cut at {cut}");
+        assert_eq!(ended.is_ok(), cut == 0, "cut at {cut}");
+    }
+}
+
+#[test]
+fn hostile_frames_say_why() {
+    #[track_caller]
+    fn check(encoded: &[u8], reason: EvidenceReason) {
+        assert_eq!(decode([encoded]).1, Err(reason), "at once");
+        assert_eq!(decode(encoded.chunks(1)).1, Err(reason), "byte by byte");
+    }
+    use EvidenceReason::{CaptureLimit, InflateFailed};
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let frame = |rest: &[u8]| [&magic, rest].concat();
+    check(b"what is this", InflateFailed);
+    check(&magic[..3], InflateFailed);
+    check(b"\x50\x2a\x4d\x18\xff\xff\xff\xff", InflateFailed);
+    check(&[EVENTS, b"garbage"].concat(), InflateFailed);
+    check(&frame(&[0x00, 13 << 3 | 1]), CaptureLimit); // a window of 9 MiB
+    check(&frame(&[0x00, 0xff]), CaptureLimit); // of 3.75 TiB
+    check(&frame(&[0xa0, 1, 0, 0, 2]), CaptureLimit); // a segment of 32 MiB and a byte
+    check(&frame(&[[0xe0].as_slice(), &[0xff; 8]].concat()), CaptureLimit);
+    check(&frame(&[0x01, 0, 7]), InflateFailed); // a dictionary nobody has
+    check(&frame(&[0x00, 0, 6, 0, 0]), InflateFailed); // a reserved block
+    check(&frame(&[0x00, 0, 0xf8, 0xff, 0xff]), InflateFailed); // a block of 2 MiB
+    check(&frame(&[0x00, 0, 2, 0x20, 0, b'x']), InflateFailed); // one longer than the window
+    check(&frame(&[0x20, 0, 9, 0, 0, b'x']), InflateFailed); // content where none was promised
+}
+
+#[test]
+fn damaged_frames_end() {
+    for at in 0..EVENTS.len() {
+        for flip in [0x01, 0xc0] {
+            let mut damaged = EVENTS.to_vec();
+            damaged[at] ^= flip;
+            let at_once = decode([damaged.as_slice()]);
+            assert_eq!(decode(damaged.chunks(1)), at_once, "byte {at} ^ {flip:#x}");
+            if let ((pieces, Ok(())), Some(plain)) = (at_once, whole(&damaged)) {
+                assert_eq!(pieces.concat(), plain, "byte {at} ^ {flip:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn memory_is_bounded_by_the_window() {
+    let head = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
+    let begun = allocation_counter::measure(|| assert_eq!(decode([&head[..]]).0.len(), 0));
+    assert!(begun.bytes_max < 64 * 1024, "{begun:?}");
+
+    let block = (128 * 1024_u32 * 8 + 2).to_le_bytes();
+    let block = [block[0], block[1], block[2], b'x'];
+    let mut plain = 0;
+    let decoded = allocation_counter::measure(|| {
+        let mut frames = Frames::default();
+        frames.push(&head, |_| Ok(())).unwrap();
+        for _ in 0..1000 {
+            let counted = |bytes: &[u8]| {
+                plain += bytes.len();
+                Ok(())
+            };
+            frames.push(&block, counted).unwrap();
+        }
+    });
+    assert_eq!(plain, 1000 * 128 * 1024);
+    assert!(decoded.bytes_max < 48 * 1024 * 1024, "{decoded:?}");
+}
