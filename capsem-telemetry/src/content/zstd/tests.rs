@@ -6,6 +6,19 @@ use super::*;
 /// plain text fills four times, and with a checksum.
 const EVENTS: &[u8] = include_bytes!("../testdata/events.zst");
 
+/// [`far`] as the `zstd` tool writes it with a window of 1 KiB: most of it refers a thousand bytes back.
+const FAR: &[u8] = include_bytes!("../testdata/far.zst");
+
+/// The same thousand bytes five times.
+fn far() -> Vec<u8> {
+    let noise = |n: u32| {
+        let n = n.wrapping_mul(0x9E37_79B9);
+        let n = (n ^ n >> 15).wrapping_mul(0x85EB_CA6B);
+        (n ^ n >> 13).to_le_bytes()[0]
+    };
+    (0..1000).map(noise).collect::<Vec<_>>().repeat(5)
+}
+
 fn events() -> Vec<Vec<u8>> {
     let event = |n: u32| {
         format!(
@@ -58,6 +71,8 @@ fn cut_at_every_byte() {
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
     check(EVENTS);
     assert_eq!(whole(EVENTS), Some(events().concat()));
+    check(FAR);
+    assert_eq!(whole(FAR), Some(far()));
     let skipped = b"\x5f\x2a\x4d\x18\x02\0\0\0xx";
     check(&[EVENTS, skipped, EVENTS, b"\x50\x2a\x4d\x18\0\0\0\0"].concat());
     for level in [CompressionLevel::Uncompressed, CompressionLevel::Fastest] {
