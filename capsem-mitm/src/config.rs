@@ -27,7 +27,8 @@ pub struct Config {
     pub policy_file: Option<PathBuf>,
     /// The command that the program asks where a rule says `ask`, and its arguments; none makes it a
     /// block. It gets a [`Question`](crate::Question) as one line of JSON on its stdin, and answers
-    /// by its exit code: 0 for allow, 1 for block. A host has [`Asker`](crate::Asker).
+    /// by its exit code: 0 for allow, 1 for block. At most 32 run at once; more wait for their turn
+    /// within `ask_timeout`. A host has [`Asker`](crate::Asker).
     pub asker: Vec<String>,
     /// How long an answer to an `ask` rule is awaited. Default 60 s; none in time is a block.
     pub ask_timeout: Duration,

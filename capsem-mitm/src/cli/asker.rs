@@ -7,22 +7,29 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
 };
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use tokio::{io::AsyncWriteExt as _, process::Command, sync::Semaphore};
+
+/// Commands at once. A guest can ask as often as it opens connections; further questions wait for
+/// their turn, within their own deadline.
+const AT_ONCE: usize = 32;
 
 /// A command of the configuration.
 pub(crate) struct CommandAsker {
     program: PathBuf,
     arguments: Vec<String>,
+    turns: Semaphore,
 }
 
 impl CommandAsker {
     /// `None` for a command of no words.
     pub(crate) fn new(words: &[String]) -> Option<Self> {
         let (program, arguments) = words.split_first()?;
-        Some(Self { program: Path::new(program).into(), arguments: arguments.to_vec() })
+        let turns = Semaphore::new(AT_ONCE);
+        Some(Self { program: Path::new(program).into(), arguments: arguments.to_vec(), turns })
     }
 
     async fn run(&self, question: &Question) -> io::Result<bool> {
+        let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
         // Killed when the answer is late or not wanted any more; its words go to our stderr.
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
@@ -48,3 +55,6 @@ impl Asker for CommandAsker {
         Box::pin(self.run(question))
     }
 }
+
+#[cfg(test)]
+mod tests;
