@@ -25,6 +25,13 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(program())
 }
 
+/// Builds the program as its users do, and says where it is.
+pub(crate) fn build_release() -> Result<PathBuf> {
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "capsem-mitm"];
+    process::run(paths::cargo().args(build))?;
+    Ok(paths::target().join("release/capsem-mitm"))
+}
+
 /// Where [`build`] leaves the program.
 pub(crate) fn program() -> PathBuf {
     paths::target().join("debug/capsem-mitm")
