@@ -50,5 +50,6 @@ async fn welcome(cx: Arc<Context>, door: Door, stream: TcpStream, slot: OwnedSem
     let _ = stream.set_nodelay(true);
     let peer = stream.peer_addr().ok();
     let visit = Visit::open(&cx, door, peer, slot);
+    let _watch = visit.watch();
     connection::serve(cx, visit, door, Box::new(stream)).await;
 }

@@ -8,6 +8,7 @@ use crate::{
     credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
+    record::Visit,
     rules::LivePolicy,
     tls::{ca, leaf::Leaves},
     upstream::{self, Resolve, SystemResolver, Upstream},
@@ -50,8 +51,22 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Runs a connection, or a part of one, beside the others. What it owes the ledger is paid by
-    /// its guards, also when it is cut off.
+    /// Runs a part of a connection beside the others. A panic in it ends that connection alone.
+    pub(crate) fn spawn_for(
+        &self,
+        visit: &Arc<Visit>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let watch = visit.watch();
+        self.spawn(async move {
+            // Dropped after the task, in whichever way it ends.
+            let _watch = watch;
+            task.await;
+        });
+    }
+
+    /// Runs a task beside the others. What it owes the ledger is paid by its guards, also when it is
+    /// cut off.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cut = self.cut.clone();
         self.tasks.spawn(async move {

@@ -20,9 +20,10 @@ use capsem_telemetry::{
 use http::{StatusCode, header};
 use std::{
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Visit {
     recorded: bool,
     began: Instant,
     exchanges: AtomicU64,
+    /// A task of it panicked.
+    broke: AtomicBool,
     drain: Drain,
     /// The values of the configuration's credentials, which no record may hold.
     masks: Arc<Masks>,
@@ -65,6 +68,7 @@ impl Visit {
             recorded: cx.ledger.is_ready(),
             began: Instant::now(),
             exchanges: AtomicU64::new(0),
+            broke: AtomicBool::new(false),
             drain: cx.ws.drain.clone(),
             masks: Arc::clone(&cx.masks),
             given: Mutex::default(),
@@ -141,6 +145,28 @@ impl Visit {
         }
     }
 
+    /// To be held by each task of the connection: sees it panic.
+    pub(crate) fn watch(self: &Arc<Self>) -> Unwinding {
+        Unwinding(Arc::clone(self))
+    }
+
+    /// Records, once, that a task of this connection panicked. The message may hold anything and is
+    /// nobody's to read.
+    fn panicked(&self, exchange: Option<Id>) {
+        if !self.broke.swap(true, Ordering::Relaxed) {
+            let detail = "a task of the connection panicked";
+            self.record_fault(exchange, Side::Proxy, FaultClass::Panic, detail);
+        }
+    }
+
+    /// Whether a task of this connection panicked, or is now.
+    fn broke(&self, exchange: Option<Id>) -> bool {
+        if std::thread::panicking() {
+            self.panicked(exchange);
+        }
+        self.broke.load(Ordering::Relaxed)
+    }
+
     /// Records a fault that belongs to no exchange.
     pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
         self.record_fault(None, side, class, detail);
@@ -165,6 +191,15 @@ impl Drop for Visit {
             exchanges: self.exchanges.load(Ordering::Relaxed),
             duration_ms: millis(self.began.elapsed()),
         }));
+    }
+}
+
+/// See [`Visit::watch`].
+pub(crate) struct Unwinding(Arc<Visit>);
+
+impl Drop for Unwinding {
+    fn drop(&mut self) {
+        self.0.broke(None);
     }
 }
 
@@ -398,13 +433,35 @@ impl ExchangeLog {
         self.pay(end);
     }
 
-    /// Why an exchange was let go of: the drain cut it, or the client left it where `reason` says.
-    pub(crate) fn let_go(&self, reason: &str) -> Close {
-        if self.visit.drain.begun() {
-            let reason = "cut off at the end of the drain";
-            return closed(CloseKind::Timeout, Some(Side::Proxy), None, Some(reason));
+    /// The end of an exchange whose connection a panic ended, if one did.
+    pub(crate) fn broke(&self) -> Option<Close> {
+        let reason = "a fault of the proxy's own";
+        let close = || closed(CloseKind::Error, Some(Side::Proxy), None, Some(reason));
+        self.visit.broke(Some(self.id)).then(close)
+    }
+
+    /// Does what may panic at the end of an exchange, which must be recorded all the same: it may
+    /// end because of a panic, and a second one would end the process.
+    pub(crate) fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self))).ok();
+        if done.is_none() {
+            self.visit.panicked(Some(self.id));
         }
-        closed(CloseKind::Peer, Some(Side::Client), None, Some(reason))
+        done
+    }
+
+    /// The end of an exchange that the proxy cut off, by a panic or at the end of a drain.
+    pub(crate) fn cut(&self) -> Option<Close> {
+        let reason = "cut off at the end of the drain";
+        let drained = || closed(CloseKind::Timeout, Some(Side::Proxy), None, Some(reason));
+        self.broke().or_else(|| self.visit.drain.begun().then(drained))
+    }
+
+    /// Why an exchange was let go of: the proxy cut it off, or the client left it where `reason`
+    /// says.
+    pub(crate) fn let_go(&self, reason: &str) -> Close {
+        let left = || closed(CloseKind::Peer, Some(Side::Client), None, Some(reason));
+        self.cut().unwrap_or_else(left)
     }
 
     fn pay(&mut self, end: End) {
@@ -429,12 +486,7 @@ impl ExchangeLog {
 impl Drop for ExchangeLog {
     fn drop(&mut self) {
         if self.owed {
-            let close = if std::thread::panicking() {
-                let reason = "a fault of the proxy's own";
-                closed(CloseKind::Error, Some(Side::Proxy), None, Some(reason))
-            } else {
-                self.let_go("the connection ended before the answer")
-            };
+            let close = self.let_go("the connection ended before the answer");
             self.pay(End {
                 close,
                 to_upstream: Flow::default(),

@@ -250,12 +250,19 @@ impl Session for Tap {
         let Some((mut log, mut evidence)) = self.open.take() else { return };
         // A client that closes in order gives up what it still waits for; all else loses it.
         let gave_up = ended.close.clean && ended.close.by == Some(ws::Side::Client);
-        evidence.end(log.elapsed(), !gave_up);
-        log.tool_uses(evidence.take_tool_uses());
-        let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
-        let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
-        log.model_calls(calls);
-        if let Some(fault) = &ended.fault {
+        let finished = log.contain(|log| {
+            evidence.end(log.elapsed(), !gave_up);
+            log.tool_uses(evidence.take_tool_uses());
+            let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
+            let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
+            log.model_calls(calls);
+            (read, lost)
+        });
+        let (read, lost) = finished.unwrap_or_default();
+        let broke = log.broke();
+        if broke.is_some() {
+            // Its fault is recorded.
+        } else if let Some(fault) = &ended.fault {
             // Every class of a tunnel is a word of the record's.
             let class = FaultClass::from_word(fault.class).unwrap_or(FaultClass::Reset);
             log.fault(side(fault.side), class, &fault.detail);
@@ -266,13 +273,18 @@ impl Session for Tap {
                 "the connection ended inside a response",
             );
         }
-        log.end(End {
-            close: closed(
+        let told = || {
+            closed(
                 kind(ended.close.kind),
                 ended.close.by.map(side),
                 ended.close.code,
                 Some(&*redact::text(&ended.close.reason)).filter(|reason| !reason.is_empty()),
-            ),
+            )
+        };
+        // Nobody ended a tunnel that was dropped.
+        let cut = if ended.close.by.is_none() { log.cut() } else { broke };
+        log.end(End {
+            close: cut.unwrap_or_else(told),
             to_upstream: flow(ended.to_upstream),
             to_client: flow(ended.to_client),
             evidence: read,

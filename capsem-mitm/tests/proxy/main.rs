@@ -12,6 +12,7 @@ mod deadlines;
 mod evidence;
 mod gate;
 mod http;
+mod panics;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
