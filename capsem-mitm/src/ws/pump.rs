@@ -57,8 +57,8 @@ pub(super) struct Pump<R, W> {
     let_go: usize,
     deflate: Option<Deflate>,
     unflushed: bool,
-    /// The reader holds a large message that is yet to be shown.
-    unshown: bool,
+    /// Who said the large message in the reader that is yet to be shown.
+    unshown: Option<Role>,
     progress: Progress,
     closing: Closing,
     /// A Close went on: nothing may follow it.
@@ -87,13 +87,11 @@ impl<R, W> Pump<R, W> {
         let read = self.reader.counters();
         self.holder.as_ref().map_or(read, |holder| holder.passed(read))
     }
-}
 
-impl<R, W> Pump<R, W> {
     /// The large message that is yet to be shown, if there is one; it is shown with this.
     pub(super) fn take_unshown(&mut self) -> Option<(Role, Message<'_>)> {
-        let unshown = mem::take(&mut self.unshown);
-        self.reader.last().filter(|_| unshown).map(|message| (self.from, message))
+        let from = self.unshown.take()?;
+        self.reader.last().map(|message| (from, message))
     }
 }
 
@@ -125,7 +123,7 @@ where
             let_go: 0,
             deflate,
             unflushed: false,
-            unshown: false,
+            unshown: None,
             progress: Progress::Flowing,
             closing: Closing::Relayed,
             closed: false,
@@ -372,7 +370,7 @@ where
         let end = match stop {
             Some(Stop::End(cause)) => Some(cause),
             Some(Stop::Large) => {
-                self.unshown = true;
+                self.unshown = Some(self.from);
                 None
             }
             Some(Stop::Hold) | None => None,
