@@ -157,7 +157,7 @@ impl Session for Tap {
         self.counters.messages += 1;
         self.counters.bytes = self.counters.bytes.saturating_add(message.len);
         let now = log.elapsed();
-        aside(message.payload.len(), || match from {
+        aside(message.len, || match from {
             Role::Client => evidence.client_message(now, seen(message)),
             Role::Server => evidence.server_message(now, seen(message)),
         });
@@ -290,9 +290,9 @@ const UNINSPECTABLE: &str = "uninspectable";
 
 /// Runs `read`, which looks at so many bytes: if they are many, while another thread takes over the
 /// connections that would wait behind it.
-pub(crate) fn aside<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
+pub(crate) fn aside<T>(bytes: u64, read: impl FnOnce() -> T) -> T {
     /// About a quarter of a millisecond of reading.
-    const MANY: usize = 128 * 1024;
+    const MANY: u64 = 128 * 1024;
     let many = bytes > MANY
         && Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
     if many { block_in_place(read) } else { read() }

@@ -10,6 +10,7 @@ use crate::{
     guard::Busy,
     proxy::Context,
     record::{End, ExchangeLog, closed},
+    tap::aside,
     ws::{Body, BodyError},
 };
 use bytes::Bytes;
@@ -239,8 +240,11 @@ impl Exchanged {
     }
 
     fn request_ended(&self) {
-        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
-            evidence.request_end(log.elapsed());
+        let mut state = self.lock();
+        let size = state.to_upstream;
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
+            let now = log.elapsed();
+            aside(size, || evidence.request_end(now));
         }
     }
 
@@ -264,7 +268,8 @@ impl Exchanged {
         let busy = state.busy.take();
         let evidence = state.evidence.take().and_then(|evidence| {
             let complete = matches!(outcome, Outcome::Complete);
-            let (calls, evidence, _) = evidence.finish(log.elapsed(), complete);
+            let now = log.elapsed();
+            let (calls, evidence, _) = aside(state.to_client, || evidence.finish(now, complete));
             log.model_calls(calls);
             evidence
         });
