@@ -352,3 +352,6 @@ fn flow(counters: Counters) -> Flow {
         message_bytes: counters.message_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests;
