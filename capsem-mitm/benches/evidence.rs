@@ -6,13 +6,16 @@
 //! answer at once, so the relay reads full buffers: its own cost is at its least, the ratio at its
 //! worst. It knows no TLS, no policy and no ledger.
 //!
+//! Then how long one look at a message takes, for whatever comes next on its thread: of each message
+//! of that session, and of large ones, whose own bytes have gone on by then.
+//!
 //! `cargo bench -p capsem-mitm --no-default-features --bench evidence [-- ROUNDS]`
 
 use std::{os::unix::net::UnixStream as Socket, sync::mpsc, thread, time::Duration};
 
-use capsem_mitm::ws::{Config, Ended, tunnel};
+use capsem_mitm::ws::{Config, Ended, Session, tunnel};
 use capsem_telemetry::{CallStatus, ModelCall};
-use capsem_ws_codec::{Deflate, handshake::Accepted};
+use capsem_ws_codec::{Deflate, Message, Opcode, Role, handshake::Accepted};
 use responses::{Deaf, SAID, Tap, Turn, turn, wire};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
@@ -60,6 +63,57 @@ fn main() {
             cost * size * 1e3 / f64::from(u32::try_from(TURNS * (SAID + 1)).unwrap_or(u32::MAX)),
         );
     }
+    looks(&session);
+}
+
+/// Prints how long evidence looks at one message.
+fn looks(session: &[Turn<String>]) {
+    let small = session.iter().flat_map(|turn| {
+        let answer = turn.answer.iter().map(|said| (Role::Server, said.as_str()));
+        std::iter::once((Role::Client, turn.ask.as_str())).chain(answer)
+    });
+    look("messages of the session", small);
+    let (text, deep) = ("a line of output\\n".repeat(600_000), "[".repeat(10 << 20));
+    let keys = (0..600_000).fold(String::new(), |keys, n| keys + &format!(r#","key{n}":{n}"#));
+    let items = format!(
+        r#"{{"type":"function_call_output","call_id":"c","output":"{}"}},"#,
+        "x".repeat(100)
+    );
+    for (name, rest) in [
+        ("10 MiB of text", format!(r#""input":"{text}""#)),
+        ("10 MiB of items", format!(r#""input":[{}1]"#, items.repeat(60_000))),
+        ("10 MiB of keys", format!(r#""input":1{keys}"#)),
+        ("10 MiB of brackets", format!(r#""input":{deep}"#)),
+    ] {
+        let json = format!(r#"{{"type":"response.create","model":"m-1",{rest}}}"#);
+        look(name, std::iter::repeat_n((Role::Client, json.as_str()), ROUNDS));
+    }
+}
+
+fn look<'m>(name: &str, messages: impl Iterator<Item = (Role, &'m str)>) {
+    let (said, _calls) = mpsc::channel();
+    let mut tap = Tap::new(said);
+    let mut took: Vec<f64> = messages
+        .map(|(from, json)| {
+            let payload = json.as_bytes();
+            let len = payload.len() as u64;
+            let message = Message {
+                opcode: Opcode::Text,
+                payload,
+                len,
+                wire_len: len,
+                fragments: 1,
+                compressed: false,
+                truncated: false,
+            };
+            let start = cpu_time();
+            tap.on_message(from, &message);
+            cpu_time().saturating_sub(start).as_secs_f64() * 1e6
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    let at = |part: usize| took.get((took.len() - 1) * part / 100).copied().unwrap_or(f64::NAN);
+    println!("{name:>24}: {:8.1} us, p99 {:8.1}, worst {:8.1}", at(50), at(99), at(100));
 }
 
 #[derive(Clone, Copy)]

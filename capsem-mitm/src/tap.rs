@@ -21,6 +21,10 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
 
 /// The [`Session`] of the proxy's own tunnels.
 pub(crate) struct Tap {
@@ -152,10 +156,11 @@ impl Session for Tap {
         let Some((log, evidence)) = &mut self.open else { return };
         self.counters.messages += 1;
         self.counters.bytes = self.counters.bytes.saturating_add(message.len);
-        match from {
-            Role::Client => evidence.client_message(log.elapsed(), seen(message)),
-            Role::Server => evidence.server_message(log.elapsed(), seen(message)),
-        }
+        let now = log.elapsed();
+        aside(message.len, || match from {
+            Role::Client => evidence.client_message(now, seen(message)),
+            Role::Server => evidence.server_message(now, seen(message)),
+        });
         log.tool_uses(evidence.take_tool_uses());
         let calls = evidence.take_calls();
         if !calls.is_empty() {
@@ -295,6 +300,16 @@ impl Session for Tap {
 /// The word of a Close for a message that could not be judged.
 const UNINSPECTABLE: &str = "uninspectable";
 
+/// Runs `read`, which looks at so many bytes: if they are many, while another thread takes over the
+/// connections that would wait behind it.
+pub(crate) fn aside<T>(bytes: u64, read: impl FnOnce() -> T) -> T {
+    /// About a quarter of a millisecond of reading.
+    const MANY: u64 = 128 * 1024;
+    let many = bytes > MANY
+        && Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if many { block_in_place(read) } else { read() }
+}
+
 fn seen<'m>(message: &Message<'m>) -> Seen<'m> {
     Seen {
         payload: message.payload,
@@ -349,3 +364,6 @@ fn flow(counters: Counters) -> Flow {
         message_bytes: counters.message_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests;

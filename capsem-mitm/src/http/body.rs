@@ -10,6 +10,7 @@ use crate::{
     guard::Busy,
     proxy::Context,
     record::{End, ExchangeLog, closed},
+    tap::aside,
     ws::{Body, BodyError},
 };
 use bytes::Bytes;
@@ -246,8 +247,11 @@ impl Exchanged {
     }
 
     fn request_ended(&self) {
-        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
-            evidence.request_end(log.elapsed());
+        let mut state = self.lock();
+        let size = state.to_upstream;
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
+            let now = log.elapsed();
+            aside(size, || evidence.request_end(now));
         }
     }
 
@@ -272,7 +276,8 @@ impl Exchanged {
         let read = state.evidence.take().and_then(|evidence| {
             log.contain(|log| {
                 let complete = matches!(outcome, Outcome::Complete);
-                let (calls, read, _) = evidence.finish(log.elapsed(), complete);
+                let now = log.elapsed();
+                let (calls, read, _) = aside(state.to_client, || evidence.finish(now, complete));
                 log.model_calls(calls);
                 read
             })

@@ -29,7 +29,8 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 /// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
 pub trait Session: Send + 'static {
     /// A whole message was read. Its payload is unmasked and inflated, and at most
-    /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does.
+    /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does; one
+    /// longer than 128 KiB that was not held has gone on already.
     fn on_message(&mut self, from: Role, message: &Message<'_>) {
         let _ = (from, message);
     }
@@ -453,10 +454,14 @@ impl<S: Session, A, B> Owed<S, A, B> {
     }
 
     fn pay(&mut self, cause: &Cause) -> Ended {
-        let Live { up, down, began } = &self.live;
+        let Live { up, down, began } = &mut self.live;
         let ended = cause.ended(up.counters(), down.counters(), began.elapsed());
         self.paid = true;
-        lock(&self.session).on_end(&ended);
+        let mut session = lock(&self.session);
+        for (from, message) in [up.take_unshown(), down.take_unshown()].into_iter().flatten() {
+            session.on_message(from, &message);
+        }
+        session.on_end(&ended);
         ended
     }
 }

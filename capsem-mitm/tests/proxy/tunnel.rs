@@ -1,11 +1,18 @@
 //! The relay: bytes untouched, violations told to both sides, ends passed on, over any stream.
 
 use capsem_mitm::ws::{Close, CloseKind, Config, Ended, Gate, Refusal, Session, Side, tunnel};
-use capsem_ws_codec::{Message, Role, handshake::Accepted};
-use std::{sync::mpsc, time::Duration};
+use capsem_ws_codec::{FrameHead, Message, Opcode, Role, encode_frame, handshake::Accepted};
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream as Socket,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::UnixStream,
+    runtime::Builder,
 };
 
 /// Remembers what it hears.
@@ -434,4 +441,60 @@ fn long_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first, 0xfe, len[0], len[1], 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
+}
+
+/// Looks at a message for as long as its bytes are not there yet.
+struct Patient {
+    arrived: mpsc::Receiver<()>,
+    shown: mpsc::Sender<(usize, bool)>,
+}
+
+impl Session for Patient {
+    fn on_message(&mut self, _: Role, message: &Message<'_>) {
+        let arrived = self.arrived.recv_timeout(Duration::from_secs(20));
+        let _ = self.shown.send((message.payload.len(), arrived.is_ok()));
+    }
+
+    fn on_end(&mut self, _: &Ended) {}
+}
+
+/// Whoever looks at a large message delays none of its bytes. The ends are threads, as the look
+/// blocks the runtime that the relay is on.
+#[test]
+fn a_large_message_has_gone_on_before_it_is_shown() {
+    const LEN: usize = 1 << 20;
+    for from in [Role::Client, Role::Server] {
+        let (client, inner_client) = Socket::pair().unwrap();
+        let (upstream, inner_upstream) = Socket::pair().unwrap();
+        let (arrive, arrived) = mpsc::channel();
+        let (show, shown) = mpsc::channel();
+        let relay = thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let [client, upstream] = [inner_client, inner_upstream].map(|socket| {
+                    socket.set_nonblocking(true).unwrap();
+                    UnixStream::from_std(socket).unwrap()
+                });
+                let session = Patient { arrived, shown: show };
+                tunnel(client, upstream, &Accepted::default(), session, &Config::default()).await
+            })
+        });
+        let (mut sends, mut reads, mask) = match from {
+            Role::Client => (client, upstream, Some([1, 2, 3, 4])),
+            Role::Server => (upstream, client, None),
+        };
+        let mut frame = Vec::new();
+        let head = FrameHead { fin: true, rsv1: false, opcode: Opcode::Text, mask, len: 0 };
+        encode_frame(head, &vec![b'x'; LEN], &mut frame);
+        let mut got = vec![0; frame.len()];
+        thread::scope(|scope| {
+            scope.spawn(|| sends.write_all(&frame).unwrap());
+            reads.read_exact(&mut got).unwrap();
+        });
+        assert!(got == frame, "{from:?}");
+        arrive.send(()).unwrap();
+        drop((sends, reads));
+        relay.join().unwrap();
+        assert_eq!(shown.try_iter().collect::<Vec<_>>(), [(LEN, true)], "{from:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //! or do not collide; knows no order of messages and no connection.
 
 use crate::Api;
+use crate::buffer::append;
 use crate::content::Decoder;
 
 use super::input::Payload;
@@ -142,14 +143,17 @@ impl MessageFacts {
     /// Reads a body of this `Content-Encoding`, and gives it in the clear. `None` if it cannot be
     /// decoded, or is longer than `most`.
     pub fn of_body(coding: Option<&str>, body: &[u8], most: usize) -> Option<(Self, Vec<u8>)> {
-        let (mut decoder, mut plain) = (Decoder::new(coding), Vec::new());
-        let mut take = |piece: &[u8]| {
-            let room = most.saturating_add(1).saturating_sub(plain.len());
-            plain.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        /// It must be read whole to be judged, so what a coding holds does not take from `most`.
+        const BESIDE: usize = 4;
+        let (mut plain, mut cut) = (Vec::new(), false);
+        let mut decoder = Decoder::new(coding, most.saturating_mul(BESIDE));
+        let mut take = |piece: &[u8], _: usize| {
+            cut |= append(&mut plain, piece, most);
+            plain.capacity()
         };
         decoder.push(body, &mut take);
         decoder.finish(&mut take);
-        let whole = decoder.failed().is_none() && plain.len() <= most;
+        let whole = decoder.failed().is_none() && !cut;
         whole.then(|| (Self::read(&plain), plain))
     }
 
