@@ -50,7 +50,7 @@ impl Visit {
     pub(crate) fn open(
         cx: &Context,
         door: Door,
-        peer: Option<SocketAddr>,
+        peer: SocketAddr,
         slot: OwnedSemaphorePermit,
     ) -> Arc<Self> {
         let id = Id::fresh();
@@ -58,7 +58,7 @@ impl Visit {
             Door::Proxy => Listener::Proxy,
             Door::Transparent => Listener::Transparent,
         };
-        let peer = peer.map(|peer| peer.to_string());
+        let peer = Some(peer.to_string());
         let visit = Self {
             id,
             ledger: cx.ledger.clone(),
