@@ -11,8 +11,9 @@ mod chunked;
 mod head;
 
 use self::{chunked::Chunked, head::Framing};
-use crate::{answer::Refusal, ws::BoxIo};
+use crate::{answer::Refusal, http::forward, ws::BoxIo};
 use bytes::{Buf as _, BytesMut};
+use capsem_telemetry::FaultClass;
 use std::{
     future::Future as _,
     io,
@@ -270,6 +271,13 @@ impl Guard {
         if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw) {
             if !in_head {
                 self.deadline = None;
+            }
+            if in_head && !self.raw.is_empty() && !matches!(read, Ok(1..)) {
+                let class =
+                    read.as_ref().err().map_or(FaultClass::Eof, |error| forward::class_of(error));
+                return Poll::Ready(Err(
+                    self.break_off(Refusal::broken_head(class, self.raw.len()))
+                ));
             }
             return Poll::Ready(read.map(|n| n > 0));
         }
