@@ -16,13 +16,13 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{accept, conformance};
+use crate::{accept, conformance, faults};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick` and `accept`; ends with
-    /// `N passed, N failed`
+    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick` and `accept`;
+    /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -67,7 +67,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 11] = [
+    let steps: [(&str, Run); 12] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
@@ -78,6 +78,7 @@ fn all() -> Result<()> {
         ("deny", || deny::check(&deny::Arguments::default())),
         ("fuzz", || fuzz::smoke(&fuzz::Arguments::default())),
         ("conformance", conformance::as_step),
+        ("faults", faults::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;
