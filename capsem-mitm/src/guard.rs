@@ -14,8 +14,9 @@ use self::{
     chunked::Chunked,
     head::{Framing, Search},
 };
-use crate::{answer::Refusal, ws::BoxIo};
+use crate::{answer::Refusal, http::forward, ws::BoxIo};
 use bytes::{Buf as _, BufMut as _, BytesMut};
+use capsem_telemetry::FaultClass;
 use std::{
     future::Future as _,
     io,
@@ -285,6 +286,13 @@ impl Guard {
         if let Poll::Ready(read) = self.poll_fill(cx, most) {
             if !in_head {
                 self.deadline = None;
+            }
+            if in_head && !self.raw.is_empty() && !matches!(read, Ok(1..)) {
+                let class =
+                    read.as_ref().err().map_or(FaultClass::Eof, |error| forward::class_of(error));
+                return Poll::Ready(Err(
+                    self.break_off(Refusal::broken_head(class, self.raw.len()))
+                ));
             }
             return Poll::Ready(read.map(|n| n > 0));
         }

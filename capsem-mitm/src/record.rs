@@ -3,205 +3,25 @@
 //! A [`Visit`] owes one `closed` for its `opened`; an [`ExchangeLog`] owes one `ended` for its
 //! `decided`. Both pay when dropped, so a cancelled task or a panic leaves whole records behind.
 
+mod visit;
+
+pub(crate) use self::visit::Visit;
 use crate::{
-    connection::Door,
-    credential::Masks,
     decide::{Decision, Ruling},
-    proxy::Context,
     request::{Intent, Kind},
-    ws::Drain,
 };
-use capsem_policy::{Action, Detection};
+use capsem_policy::Action;
 use capsem_telemetry::{
-    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Detected, Direction,
-    Ended, Event, Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened,
-    Record, Refused, Responded, Side, ToolUse, Transport, redact,
+    self as telemetry, Attribution, Close, CloseKind, Decided, Direction, Ended, Event, Evidence,
+    FaultClass, Flow, Id, Ledger, ModelCall, Record, Responded, Side, ToolUse, Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
-use tokio::sync::OwnedSemaphorePermit;
-
-/// One accepted connection. `closed` is recorded when the last share of it is dropped.
-pub(crate) struct Visit {
-    id: Id,
-    ledger: Ledger,
-    /// Whether the ledger took records when it began. If not, the connection leaves none, and every
-    /// exchange on it is refused.
-    recorded: bool,
-    began: Instant,
-    exchanges: AtomicU64,
-    /// A task of it panicked.
-    broke: AtomicBool,
-    drain: Drain,
-    /// The values of the configuration's credentials, which no record may hold.
-    masks: Arc<Masks>,
-    /// Others that exchanges of this connection were given.
-    given: Mutex<Masks>,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Visit {
-    /// Records `opened`.
-    pub(crate) fn open(
-        cx: &Context,
-        door: Door,
-        peer: Option<SocketAddr>,
-        slot: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
-        let id = Id::fresh();
-        let listener = match door {
-            Door::Proxy => Listener::Proxy,
-            Door::Transparent => Listener::Transparent,
-        };
-        let peer = peer.map(|peer| peer.to_string());
-        let visit = Self {
-            id,
-            ledger: cx.ledger.clone(),
-            recorded: cx.ledger.is_ready(),
-            began: Instant::now(),
-            exchanges: AtomicU64::new(0),
-            broke: AtomicBool::new(false),
-            drain: cx.ws.drain.clone(),
-            masks: Arc::clone(&cx.masks),
-            given: Mutex::default(),
-            _slot: slot,
-        };
-        if visit.recorded {
-            visit.record(Record::Opened(Opened { conn: id, listener, peer }));
-        }
-        Arc::new(visit)
-    }
-
-    /// No record from here on holds one of these values either.
-    pub(crate) fn hide(&self, masks: &Masks) {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).extend(masks);
-    }
-
-    fn record(&self, record: Record) {
-        self.ledger.record(self.clean(record));
-    }
-
-    /// The record without the values of credentials, whoever put them into its words.
-    fn clean(&self, record: Record) -> Record {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.masks.is_empty() && given.is_empty() {
-            return record;
-        }
-        record.edit_texts(|text| match self.masks.text(text) {
-            Some(hidden) => Some(given.text(&hidden).unwrap_or(hidden)),
-            None => given.text(text),
-        })
-    }
-
-    pub(crate) fn id(&self) -> Id {
-        self.id
-    }
-
-    /// Records a message that was not let through.
-    pub(crate) fn refused(
-        &self,
-        exchange: Id,
-        direction: Direction,
-        ruling: &Ruling,
-        model: Option<String>,
-        bytes: u64,
-    ) {
-        self.record(Record::Refused(Box::new(Refused {
-            exchange,
-            direction,
-            action: action(ruling.action),
-            rule: ruling.rule.clone(),
-            reason: ruling.reason.clone(),
-            model,
-            bytes,
-        })));
-    }
-
-    /// Records rules that matched and only watch.
-    pub(crate) fn detected(&self, exchange: Id, on: Event, detections: &[Detection<'_>]) {
-        for detection in detections {
-            self.record(Record::Detected(Box::new(Detected {
-                exchange,
-                on,
-                rule: detection.rule.to_string(),
-                level: detection.level.as_str().to_owned(),
-                reason: detection.reason.as_deref().map(str::to_owned),
-            })));
-        }
-    }
-
-    /// Records a question and its answer.
-    pub(crate) fn asked(&self, asked: Asked) {
-        if self.recorded {
-            self.record(Record::Asked(Box::new(asked)));
-        }
-    }
-
-    /// To be held by each task of the connection: sees it panic.
-    pub(crate) fn watch(self: &Arc<Self>) -> Unwinding {
-        Unwinding(Arc::clone(self))
-    }
-
-    /// Records, once, that a task of this connection panicked. The message may hold anything and is
-    /// nobody's to read.
-    fn panicked(&self, exchange: Option<Id>) {
-        if !self.broke.swap(true, Ordering::Relaxed) {
-            let detail = "a task of the connection panicked";
-            self.record_fault(exchange, Side::Proxy, FaultClass::Panic, detail);
-        }
-    }
-
-    /// Whether a task of this connection panicked, or is now.
-    fn broke(&self, exchange: Option<Id>) -> bool {
-        if std::thread::panicking() {
-            self.panicked(exchange);
-        }
-        self.broke.load(Ordering::Relaxed)
-    }
-
-    /// Records a fault that belongs to no exchange.
-    pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
-        self.record_fault(None, side, class, detail);
-    }
-
-    fn record_fault(&self, exchange: Option<Id>, side: Side, class: FaultClass, detail: &str) {
-        if !self.recorded {
-            return;
-        }
-        let (conn, detail) = (Some(self.id), Some(detail.to_owned()));
-        self.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if !self.recorded {
-            return;
-        }
-        self.record(Record::Closed(Closed {
-            conn: self.id,
-            exchanges: self.exchanges.load(Ordering::Relaxed),
-            duration_ms: millis(self.began.elapsed()),
-        }));
-    }
-}
-
-/// See [`Visit::watch`].
-pub(crate) struct Unwinding(Arc<Visit>);
-
-impl Drop for Unwinding {
-    fn drop(&mut self) {
-        self.0.broke(None);
-    }
-}
 
 /// One exchange that has yet to be decided.
 pub(crate) struct Undecided {
@@ -239,7 +59,7 @@ impl Undecided {
             Kind::Http | Kind::Connect => Vec::new(),
         };
         let decided = Decided {
-            conn: self.visit.id,
+            conn: self.visit.id(),
             exchange: self.id,
             transport,
             method: Some(method_of(intent.method.as_str())),
@@ -286,7 +106,7 @@ impl Undecided {
     ) -> Result<ExchangeLog, telemetry::Error> {
         let (visit, exchange) = (Arc::clone(&self.visit), self.id);
         let decided = Decided {
-            conn: visit.id,
+            conn: visit.id(),
             exchange,
             transport: if seen.upgrade { Transport::Websocket } else { Transport::Http },
             method: seen.method.map(method_of),

@@ -70,6 +70,21 @@ fn whole_messages_pass_one_after_the_other() {
     check(&format!("\r\n\r\n{GET}"), GET, None);
 }
 
+#[tokio::test]
+async fn a_head_that_breaks_off_is_a_fault_and_silence_before_one_is_none() {
+    for (cut, expect) in
+        [(0, None), (1, Some(FaultClass::Eof)), (GET.len() - 1, Some(FaultClass::Eof))]
+    {
+        let (mut peer, inner) = tokio::io::duplex(1 << 16);
+        let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
+        peer.write_all(&GET.as_bytes()[..cut]).await.unwrap();
+        drop(peer);
+        let read = guard.read_buf(&mut Vec::new()).await;
+        assert_eq!(read.is_err(), expect.is_some(), "after {cut} bytes: {read:?}");
+        assert_eq!(watch.take_violation().map(|wrong| wrong.class), expect, "after {cut} bytes");
+    }
+}
+
 #[test]
 fn a_bad_head_is_replaced_and_nothing_after_it_is_read() {
     refuses(GET, "GET / HTTP/1.1\nHost: h\r\n\r\nrest", FaultClass::Head);

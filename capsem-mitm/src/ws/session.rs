@@ -9,7 +9,7 @@ use super::{
 use capsem_ws_codec::{CloseCode, Message, Role, encode_close, handshake::Accepted};
 use std::{
     future::Future,
-    mem,
+    io, mem,
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -321,14 +321,17 @@ where
     /// A side whose connection failed while it was written to may have said why before: what it
     /// sent is read to its end, and a Close or an orderly end in it is the cause.
     async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, by_then: Instant) -> Cause {
-        let Cause::Lost { by, .. } = cause else { return cause };
+        let Cause::Lost { by, ref error } = cause else { return cause };
+        // The write took the reset with it, so the end that is read next would look like an order.
+        let reset = error.kind() == io::ErrorKind::ConnectionReset;
         let said = match by {
             Role::Client if !self.up.is_over() => timeout_at(by_then, self.up.run(hooks)).await,
             Role::Server if !self.down.is_over() => timeout_at(by_then, self.down.run(hooks)).await,
             Role::Client | Role::Server => return cause,
         };
         match said {
-            Ok(said @ (Cause::Closed { .. } | Cause::Eof { .. })) => said,
+            Ok(said @ Cause::Closed { .. }) => said,
+            Ok(said @ Cause::Eof { .. }) if !reset => said,
             Ok(_) | Err(_) => cause,
         }
     }

@@ -3,14 +3,16 @@
 use capsem_mitm::ws::{Close, CloseKind, Config, Ended, Gate, Refusal, Session, Side, tunnel};
 use capsem_ws_codec::{FrameHead, Message, Opcode, Role, encode_frame, handshake::Accepted};
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::net::UnixStream as Socket,
+    pin::Pin,
     sync::mpsc,
+    task::{Context, Poll},
     thread,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::UnixStream,
     runtime::Builder,
 };
@@ -230,6 +232,57 @@ async fn an_end_inside_a_frame_is_a_fault() {
     let ended = ends.relay.await.unwrap();
     assert_eq!(ended.close.kind, CloseKind::Peer);
     assert_eq!(ended.fault.unwrap().class, "eof");
+}
+
+/// A socket that was reset, as the system shows it: the first write takes the error, and what is
+/// read after that is an end.
+struct WasReset(bool);
+
+impl AsyncRead for WasReset {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+impl AsyncWrite for WasReset {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0 = true;
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_a_write_found_is_no_orderly_end() {
+    let (mut client, inner) = tokio::io::duplex(1 << 16);
+    let (ear, _heard) = mpsc::channel();
+    let (config, accepted) = (Config::default(), Accepted::default());
+    let relay = tunnel(inner, WasReset(false), &accepted, Ear(ear), &config);
+    let speak = async {
+        client.write_all(&masked(0x81, b"hi")).await.unwrap();
+        let told = all(&mut client).await;
+        drop(client);
+        told
+    };
+    let (ended, told) = tokio::join!(relay, speak);
+    assert_eq!(told, b"\x88\x0b\x03\xf3peer lost");
+    assert_eq!((ended.close.kind, ended.close.by), (CloseKind::Peer, Some(Side::Upstream)));
+    assert_eq!(ended.fault.unwrap().class, "reset");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,13 +17,13 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{accept, conformance};
+use crate::{accept, conformance, faults};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick` and `accept`; ends with
-    /// `N passed, N failed`
+    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick` and `accept`;
+    /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -71,7 +71,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 12] = [
+    let steps: [(&str, Run); 13] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
@@ -83,6 +83,7 @@ fn all() -> Result<()> {
         ("fuzz", || fuzz::smoke(&fuzz::Arguments::default())),
         ("instructions", || instructions::check(&instructions::Arguments::default())),
         ("conformance", conformance::as_step),
+        ("faults", faults::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;
