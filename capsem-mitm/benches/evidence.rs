@@ -6,24 +6,17 @@
 //! answer at once, so the relay reads full buffers: its own cost is at its least, the ratio at its
 //! worst. It knows no TLS, no policy and no ledger.
 //!
+//! Then how long one look at a message takes, for whatever comes next on its thread: of each message
+//! of that session, and of large ones, whose own bytes have gone on by then.
+//!
 //! `cargo bench -p capsem-mitm --no-default-features --bench evidence [-- ROUNDS]`
 
-use std::{
-    os::unix::net::UnixStream as Socket,
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{os::unix::net::UnixStream as Socket, sync::mpsc, thread, time::Duration};
 
 use capsem_mitm::ws::{Config, Ended, Session, tunnel};
-use capsem_telemetry::{
-    CallStatus, Id, ModelCall, attribute,
-    evidence::{Seen, Settings, WsEvidence},
-};
-use capsem_ws_codec::{
-    Deflate, FrameHead, Message, Opcode, Role, encode_frame, handshake::Accepted,
-};
-use flate2::{Compress, Compression, FlushCompress};
+use capsem_telemetry::{CallStatus, ModelCall};
+use capsem_ws_codec::{Deflate, Message, Opcode, Role, handshake::Accepted};
+use responses::{Deaf, SAID, Tap, Turn, turn, wire};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -31,14 +24,10 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
+mod responses;
+
 /// Turns of one socket: an hour of an agent's work.
 const TURNS: u64 = 60;
-
-/// Deltas of one turn.
-const DELTAS: u64 = 400;
-
-/// Messages of the server in one turn.
-const SAID: u64 = DELTAS + 3;
 
 /// Rounds, each of which runs every case once.
 const ROUNDS: usize = 31;
@@ -74,18 +63,63 @@ fn main() {
             cost * size * 1e3 / f64::from(u32::try_from(TURNS * (SAID + 1)).unwrap_or(u32::MAX)),
         );
     }
+    looks(&session);
+}
+
+/// Prints how long evidence looks at one message.
+fn looks(session: &[Turn<String>]) {
+    let small = session.iter().flat_map(|turn| {
+        let answer = turn.answer.iter().map(|said| (Role::Server, said.as_str()));
+        std::iter::once((Role::Client, turn.ask.as_str())).chain(answer)
+    });
+    look("messages of the session", small);
+    let (text, deep) = ("a line of output\\n".repeat(600_000), "[".repeat(10 << 20));
+    let keys = (0..600_000).fold(String::new(), |keys, n| keys + &format!(r#","key{n}":{n}"#));
+    let items = format!(
+        r#"{{"type":"function_call_output","call_id":"c","output":"{}"}},"#,
+        "x".repeat(100)
+    );
+    for (name, rest) in [
+        ("10 MiB of text", format!(r#""input":"{text}""#)),
+        ("10 MiB of items", format!(r#""input":[{}1]"#, items.repeat(60_000))),
+        ("10 MiB of keys", format!(r#""input":1{keys}"#)),
+        ("10 MiB of brackets", format!(r#""input":{deep}"#)),
+    ] {
+        let json = format!(r#"{{"type":"response.create","model":"m-1",{rest}}}"#);
+        look(name, std::iter::repeat_n((Role::Client, json.as_str()), ROUNDS));
+    }
+}
+
+fn look<'m>(name: &str, messages: impl Iterator<Item = (Role, &'m str)>) {
+    let (said, _calls) = mpsc::channel();
+    let mut tap = Tap::new(said);
+    let mut took: Vec<f64> = messages
+        .map(|(from, json)| {
+            let payload = json.as_bytes();
+            let len = payload.len() as u64;
+            let message = Message {
+                opcode: Opcode::Text,
+                payload,
+                len,
+                wire_len: len,
+                fragments: 1,
+                compressed: false,
+                truncated: false,
+            };
+            let start = cpu_time();
+            tap.on_message(from, &message);
+            cpu_time().saturating_sub(start).as_secs_f64() * 1e6
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    let at = |part: usize| took.get((took.len() - 1) * part / 100).copied().unwrap_or(f64::NAN);
+    println!("{name:>24}: {:8.1} us, p99 {:8.1}, worst {:8.1}", at(50), at(99), at(100));
 }
 
 #[derive(Clone, Copy)]
 enum Reading {
     Off,
     On,
-}
-
-/// What is said in one turn.
-struct Turn<T> {
-    ask: T,
-    answer: Vec<T>,
 }
 
 /// Relays the whole session, checks what came of it, and returns what the relay's thread spent.
@@ -154,117 +188,6 @@ fn runtime() -> Runtime {
 fn stream(socket: Socket) -> UnixStream {
     socket.set_nonblocking(true).expect("a socket can");
     UnixStream::from_std(socket).expect("a runtime takes it")
-}
-
-/// Nothing is read.
-struct Deaf;
-
-impl Session for Deaf {
-    fn on_end(&mut self, _: &Ended) {}
-}
-
-/// Model calls are read, as the proxy's own session reads them.
-struct Tap {
-    began: Instant,
-    evidence: WsEvidence,
-    calls: mpsc::Sender<ModelCall>,
-}
-
-impl Tap {
-    fn new(calls: mpsc::Sender<ModelCall>) -> Self {
-        let attribution = attribute("api.openai.com", "/v1/responses");
-        let evidence = WsEvidence::new(Settings::new(Id::fresh(), attribution, 1 << 20));
-        Self { began: Instant::now(), evidence, calls }
-    }
-}
-
-impl Session for Tap {
-    fn on_message(&mut self, from: Role, message: &Message<'_>) {
-        let seen = Seen {
-            payload: message.payload,
-            binary: message.opcode == Opcode::Binary,
-            truncated: message.truncated,
-            len: message.len,
-        };
-        match from {
-            Role::Client => self.evidence.client_message(self.began.elapsed(), seen),
-            Role::Server => self.evidence.server_message(self.began.elapsed(), seen),
-        }
-        drop(self.evidence.take_tool_uses());
-        for call in self.evidence.take_calls() {
-            self.calls.send(call).expect("they are awaited");
-        }
-    }
-
-    fn on_end(&mut self, _: &Ended) {
-        self.evidence.end(self.began.elapsed(), true);
-        assert!(self.evidence.take_calls().is_empty(), "every call ended with its response");
-    }
-}
-
-/// What the client and the server say in a turn.
-fn turn(turn: u64) -> Turn<String> {
-    let result = "a line of output\\n".repeat(100);
-    let previous =
-        turn.checked_sub(1).map_or_else(|| "null".to_owned(), |it| format!("\"resp_{it}\""));
-    let ask = format!(
-        r#"{{"type":"response.create","model":"m-1","previous_response_id":{previous},"store":false,"input":[{{"type":"function_call_output","call_id":"call_{turn}","output":"{result}"}}]}}"#
-    );
-    let mut answer = vec![format!(
-        r#"{{"type":"response.created","sequence_number":0,"response":{{"id":"resp_{turn}","object":"response","status":"in_progress","model":"m-1","output":[],"usage":null}}}}"#
-    )];
-    answer.extend((1..=DELTAS).map(|number| delta(turn, number)));
-    answer.push(format!(
-        r#"{{"type":"response.output_item.done","sequence_number":{},"output_index":1,"item":{{"id":"fc_{turn}","type":"function_call","status":"completed","call_id":"call_{}","name":"shell","arguments":"{{}}"}}}}"#,
-        DELTAS + 1,
-        turn + 1
-    ));
-    let text = "word ".repeat(400);
-    answer.push(format!(
-        r#"{{"type":"response.completed","sequence_number":{},"response":{{"id":"resp_{turn}","status":"completed","model":"m-1","output":[{{"type":"message","role":"assistant","content":[{{"type":"output_text","text":"{text}"}}]}}],"usage":{{"input_tokens":{turn},"output_tokens":{turn},"total_tokens":{turn}}}}}}}"#,
-        DELTAS + 2
-    ));
-    Turn { ask, answer }
-}
-
-/// A piece of text as it comes, about 256 bytes long. What looks random in a real one does here.
-fn delta(turn: u64, number: u64) -> String {
-    let noise = (turn * DELTAS + number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let word =
-        ["the", "stream", "of", "frames", "is", "read", "once", "only"][(noise >> 61) as usize];
-    format!(
-        r#"{{"type":"response.output_text.delta","sequence_number":{number},"item_id":"msg_0c1f6d2ab48e7f930068f0c2a1d49c8190b7e35a6c2d{turn:08x}","output_index":0,"content_index":0,"delta":" {word}","logprobs":[],"obfuscation":"{noise:016x}{:016x}"}}"#,
-        noise.reverse_bits()
-    )
-}
-
-/// The frames of each turn, as its two sides send them.
-fn wire(session: &[Turn<String>], deflate: Option<Deflate>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let [mut client, mut server] = [0, 1].map(|_| Compress::new(Compression::default(), false));
-    let frame = |role, json: &str, deflater: &mut Compress, wire: &mut Vec<u8>| {
-        let mut payload = json.as_bytes().to_vec();
-        if deflate.is_some() {
-            let mut squeezed = Vec::with_capacity(payload.len() + 64);
-            deflater
-                .compress_vec(&payload, &mut squeezed, FlushCompress::Sync)
-                .expect("there is room for all of it");
-            squeezed.truncate(squeezed.len() - 4);
-            payload = squeezed;
-        }
-        let mask = (role == Role::Client).then_some([1, 2, 3, 4]);
-        let head =
-            FrameHead { fin: true, rsv1: deflate.is_some(), opcode: Opcode::Text, mask, len: 0 };
-        encode_frame(head, &payload, wire);
-    };
-    let frames = |turn: &Turn<String>| {
-        let (mut ask, mut answer) = (Vec::new(), Vec::new());
-        frame(Role::Client, &turn.ask, &mut client, &mut ask);
-        for json in &turn.answer {
-            frame(Role::Server, json, &mut server, &mut answer);
-        }
-        (ask, answer)
-    };
-    session.iter().map(frames).collect()
 }
 
 /// The middle value.

@@ -5,7 +5,7 @@ use crate::{
     proxy::Context,
     record::Visit,
 };
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,19 +24,22 @@ pub(crate) async fn accept(
 ) {
     let drain = cx.ws.drain.clone();
     loop {
-        let (slot, stream) = tokio::select! {
+        let (slot, stream, peer) = tokio::select! {
             accepted = next(&listener, &slots) => accepted,
             () = drain.wait() => return,
         };
-        cx.spawn(welcome(Arc::clone(&cx), door, stream, slot));
+        cx.spawn(welcome(Arc::clone(&cx), door, stream, peer, slot));
     }
 }
 
-async fn next(listener: &TcpListener, slots: &Arc<Semaphore>) -> (OwnedSemaphorePermit, TcpStream) {
+async fn next(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
     let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (slot, stream),
+            Ok((stream, peer)) => return (slot, stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept; trying again");
                 sleep(BACK_OFF).await;
@@ -45,10 +48,17 @@ async fn next(listener: &TcpListener, slots: &Arc<Semaphore>) -> (OwnedSemaphore
     }
 }
 
-async fn welcome(cx: Arc<Context>, door: Door, stream: TcpStream, slot: OwnedSemaphorePermit) {
+/// `peer` is who was accepted: a socket that was reset since would not say.
+async fn welcome(
+    cx: Arc<Context>,
+    door: Door,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: OwnedSemaphorePermit,
+) {
     // Without it a small frame would wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok();
     let visit = Visit::open(&cx, door, peer, slot);
+    let _watch = visit.watch();
     connection::serve(cx, visit, door, Box::new(stream)).await;
 }

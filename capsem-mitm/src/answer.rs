@@ -56,6 +56,12 @@ impl Refusal {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, FaultClass::Head, reason)
     }
 
+    /// The client left in the middle of a head; nobody is left to answer.
+    pub(crate) fn broken_head(class: FaultClass, after: usize) -> Self {
+        let reason = format!("the request head broke off after {after} bytes");
+        Self::new(StatusCode::BAD_REQUEST, class, reason)
+    }
+
     pub(crate) fn head_timeout(after: Duration) -> Self {
         let reason = format!("the request head took longer than {after:?}");
         Self::new(StatusCode::REQUEST_TIMEOUT, FaultClass::HeadTimeout, reason)

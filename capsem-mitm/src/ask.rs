@@ -174,12 +174,13 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        let answer = if std::thread::panicking() { Answer::Failed } else { self.answer };
         self.visit.asked(Asked {
             conn: self.visit.id(),
             exchange: self.exchange,
             on: Event::from_word(self.question.on).unwrap_or(Event::Message),
             rule: self.question.rule.clone(),
-            answer: self.answer,
+            answer,
             duration_ms: millis(self.began.elapsed()),
         });
     }

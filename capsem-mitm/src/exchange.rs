@@ -174,7 +174,7 @@ fn open_tunnel(client: &Arc<Client>, intent: &Intent, on_upgrade: OnUpgrade) -> 
     let (cx, visit) = (Arc::clone(&client.cx), Arc::clone(&client.visit));
     let authority = intent.authority.clone();
     client.watch.switch();
-    client.cx.spawn(async move {
+    client.cx.spawn_for(&client.visit, async move {
         if let Ok(stream) = on_upgrade.await {
             let io: BoxIo = Box::new(TokioIo::new(stream));
             connection::inner(cx, visit, Some(authority), io).await;
@@ -264,7 +264,7 @@ async fn websocket(
             log.responded(&response, Side::Upstream, Some(dialed.address));
             client.watch.switch();
             let tap = Tap::new(log, standing, policy, cx);
-            cx.spawn(async move { drop(tunnel.run(on_upgrade, tap).await) });
+            cx.spawn_for(&client.visit, async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }
         Ok(Upgrade::Refused(mut response)) => {

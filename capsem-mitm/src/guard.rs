@@ -10,9 +10,13 @@
 mod chunked;
 mod head;
 
-use self::{chunked::Chunked, head::Framing};
-use crate::{answer::Refusal, ws::BoxIo};
-use bytes::{Buf as _, BytesMut};
+use self::{
+    chunked::Chunked,
+    head::{Framing, Search},
+};
+use crate::{answer::Refusal, http::forward, ws::BoxIo};
+use bytes::{Buf as _, BufMut as _, BytesMut};
+use capsem_telemetry::FaultClass;
 use std::{
     future::Future as _,
     io,
@@ -30,9 +34,10 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-/// Bytes read and dropped after our side has closed, so that a late writer is not reset before it
-/// has read our answer.
-const LINGER_BYTES: usize = 1024 * 1024;
+/// Reads whose bytes are dropped after our side has closed, so that a late writer is not reset before
+/// it has read our answer. Counted in reads, as a client that writes byte by
+/// byte costs by the read.
+const LINGER_READS: usize = 256;
 /// How long that may take.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Most bytes read at once.
@@ -65,13 +70,13 @@ pub(crate) struct Guard {
     deadline: Option<Pin<Box<Sleep>>>,
     /// When writing is late.
     write_deadline: Option<Pin<Box<Sleep>>>,
-    /// Once our side is closed: when reading on ends, and how much was read.
+    /// Once our side is closed: when reading on ends, and how often was read.
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 enum State {
-    /// Collecting a head; `seen` bytes of it were looked at.
-    Head { seen: usize },
+    /// Collecting a head.
+    Head(Search),
     /// Inside a body of known length.
     Length(u64),
     /// Inside a chunked body.
@@ -150,7 +155,7 @@ impl Guard {
             io,
             bounds,
             watch: Arc::clone(&watch),
-            state: State::Head { seen: 0 },
+            state: State::Head(Search::default()),
             raw: BytesMut::new(),
             approved: 0,
             deadline: None,
@@ -164,11 +169,14 @@ impl Guard {
     /// changed; `Ok(false)`: more bytes are needed.
     fn approve(&mut self) -> io::Result<bool> {
         match &mut self.state {
-            State::Head { seen } => {
-                if skip_empty_lines(&mut self.raw) {
-                    *seen = 0;
+            State::Head(search) => {
+                while self.raw.starts_with(b"\r\n") {
+                    self.raw.advance(2);
+                    if let Err(refusal) = search.skip() {
+                        return self.refuse(refusal);
+                    }
                 }
-                match head::find_end(&self.raw, seen, self.bounds.head) {
+                match search.end(&self.raw, self.bounds.head) {
                     Ok(None) => Ok(false),
                     Ok(Some(end)) => self.judge(end),
                     Err(refusal) => self.refuse(refusal),
@@ -199,7 +207,7 @@ impl Guard {
     }
 
     fn next_head(&mut self) {
-        self.state = State::Head { seen: 0 };
+        self.state = State::Head(Search::default());
         self.deadline = None;
     }
 
@@ -215,7 +223,7 @@ impl Guard {
         }
         self.approved = end;
         self.state = match framing {
-            Framing::None => State::Head { seen: 0 },
+            Framing::None => State::Head(Search::default()),
             Framing::Length(length) => State::Length(length),
             Framing::Chunked => State::Chunked(Chunked::default()),
             Framing::Switch => State::Held,
@@ -255,21 +263,36 @@ impl Guard {
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.deadline = None;
         while self.raw.len() < self.bounds.head {
-            self.raw.reserve(CHUNK);
-            if ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw))? == 0 {
+            if ready!(self.poll_fill(cx, self.bounds.head - self.raw.len()))? == 0 {
                 return Poll::Ready(Ok(()));
             }
         }
         Poll::Pending
     }
 
+    /// Reads at most so many bytes, and no more than a chunk.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
+        let room = most.clamp(1, CHUNK);
+        self.raw.reserve(room);
+        poll_read_buf(Pin::new(&mut self.io), cx, &mut (&mut self.raw).limit(room))
+    }
+
     /// Reads more. `Ready(Ok(true))`: the stream goes on, or its state changed.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        self.raw.reserve(CHUNK);
-        let in_head = matches!(self.state, State::Head { .. });
-        if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw) {
+        let in_head = matches!(self.state, State::Head(_));
+        // One byte beyond a head's limit says that it is too long.
+        let most =
+            if in_head { (self.bounds.head + 1).saturating_sub(self.raw.len()) } else { CHUNK };
+        if let Poll::Ready(read) = self.poll_fill(cx, most) {
             if !in_head {
                 self.deadline = None;
+            }
+            if in_head && !self.raw.is_empty() && !matches!(read, Ok(1..)) {
+                let class =
+                    read.as_ref().err().map_or(FaultClass::Eof, |error| forward::class_of(error));
+                return Poll::Ready(Err(
+                    self.break_off(Refusal::broken_head(class, self.raw.len()))
+                ));
             }
             return Poll::Ready(read.map(|n| n > 0));
         }
@@ -306,20 +329,11 @@ impl Guard {
 
     /// The end of the stream, or a byte where none may be.
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.raw))? {
+        match ready!(self.poll_fill(cx, 1))? {
             0 => Poll::Ready(Ok(())),
             _ => Poll::Ready(Err(self.break_off(Refusal::early_data()))),
         }
     }
-}
-
-/// A server ignores empty lines before a request line (RFC 9112 section 2.2).
-fn skip_empty_lines(raw: &mut BytesMut) -> bool {
-    let before = raw.len();
-    while raw.starts_with(b"\r\n") {
-        raw.advance(2);
-    }
-    raw.len() < before
 }
 
 impl AsyncRead for Guard {
@@ -345,9 +359,9 @@ impl AsyncRead for Guard {
                 State::Through => return Pin::new(&mut this.io).poll_read(cx, out),
                 State::Held => return this.poll_held(cx),
                 State::Refused => return Poll::Pending,
-                State::Head { .. } | State::Length(_) | State::Chunked(_) => {}
+                State::Head(_) | State::Length(_) | State::Chunked(_) => {}
             }
-            if matches!(this.state, State::Head { .. }) && this.is_busy(cx) {
+            if matches!(this.state, State::Head(_)) && this.is_busy(cx) {
                 return this.poll_gone(cx);
             }
             if !this.raw.is_empty() && this.approve()? {
@@ -397,13 +411,13 @@ impl AsyncWrite for Guard {
         if matches!(this.state, State::Through) {
             return Poll::Ready(Ok(()));
         }
-        let (until, read) = this.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER_TIME)), 0));
-        while *read < LINGER_BYTES && until.as_mut().poll(cx).is_pending() {
+        let (until, reads) = this.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER_TIME)), 0));
+        while *reads < LINGER_READS && until.as_mut().poll(cx).is_pending() {
             this.raw.clear();
             this.raw.reserve(CHUNK);
             match ready!(poll_read_buf(Pin::new(&mut this.io), cx, &mut this.raw)) {
                 Ok(0) | Err(_) => break,
-                Ok(n) => *read += n,
+                Ok(_) => *reads += 1,
             }
         }
         Poll::Ready(Ok(()))

@@ -8,9 +8,10 @@ use crate::{
     credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
+    record::Visit,
     rules::LivePolicy,
     tls::{ca, leaf::Leaves},
-    upstream::{self, Resolve, SystemResolver, Upstream},
+    upstream::{self, Resolve, RootsError, SystemResolver, Upstream},
     ws::{self, Drain, Takeover},
 };
 use capsem_policy::Decide;
@@ -50,8 +51,22 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Runs a connection, or a part of one, beside the others. What it owes the ledger is paid by
-    /// its guards, also when it is cut off.
+    /// Runs a part of a connection beside the others. A panic in it ends that connection alone.
+    pub(crate) fn spawn_for(
+        &self,
+        visit: &Arc<Visit>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let watch = visit.watch();
+        self.spawn(async move {
+            // Dropped after the task, in whichever way it ends.
+            let _watch = watch;
+            task.await;
+        });
+    }
+
+    /// Runs a task beside the others. What it owes the ledger is paid by its guards, also when it is
+    /// cut off.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cut = self.cut.clone();
         self.tasks.spawn(async move {
@@ -120,6 +135,9 @@ pub enum ProxyError {
     /// A root certificate cannot be used.
     #[error("a certificate of upstream.extra_roots cannot be a root: {0}")]
     Tls(#[from] rustls::Error),
+    /// The proxy's own authority is among the roots.
+    #[error("upstream.extra_roots has this proxy's own authority, which no upstream may be of")]
+    OwnRoot,
     /// The value of a credential could not be read.
     #[error("the credential of {host}: {error}")]
     Credential {
@@ -128,6 +146,15 @@ pub enum ProxyError {
         /// Why.
         error: TableError,
     },
+}
+
+impl From<RootsError> for ProxyError {
+    fn from(error: RootsError) -> Self {
+        match error {
+            RootsError::Tls(error) => Self::Tls(error),
+            RootsError::Own => Self::OwnRoot,
+        }
+    }
 }
 
 /// What a host of the proxy provides itself.
@@ -143,7 +170,7 @@ pub struct Services {
 
 impl Default for Services {
     fn default() -> Self {
-        Self { resolver: Box::new(SystemResolver), credentials: None, asker: None }
+        Self { resolver: Box::<SystemResolver>::default(), credentials: None, asker: None }
     }
 }
 
@@ -181,8 +208,8 @@ impl Proxy {
             .iter()
             .map(|pin| (pin.authority.clone(), pin.address))
             .collect();
-        let tls =
-            upstream::connector(extra_roots(&config.upstream.extra_roots)?, ca.certificate_der())?;
+        let extra = extra_roots(&config.upstream.extra_roots)?;
+        let tls = upstream::connector(extra, ca.certificate_der())?;
         let reach =
             Reach { ports: config.upstream.connect_ports, pinned: pins.keys().cloned().collect() };
         let credentials = Table::read(config.credentials, services.credentials)
@@ -195,8 +222,8 @@ impl Proxy {
                 resolver: services.resolver,
                 pins,
                 tls,
-                connect_timeout: limits.connect_timeout,
-                tls_timeout: limits.tls_timeout,
+                open: Box::new(upstream::tcp),
+                timeout: limits.connect_timeout,
             },
             masks: Arc::new(credentials.masks()),
             credentials,

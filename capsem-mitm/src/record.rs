@@ -3,170 +3,25 @@
 //! A [`Visit`] owes one `closed` for its `opened`; an [`ExchangeLog`] owes one `ended` for its
 //! `decided`. Both pay when dropped, so a cancelled task or a panic leaves whole records behind.
 
+mod visit;
+
+pub(crate) use self::visit::Visit;
 use crate::{
-    connection::Door,
-    credential::Masks,
     decide::{Decision, Ruling},
-    proxy::Context,
     request::{Intent, Kind},
-    ws::Drain,
 };
-use capsem_policy::{Action, Detection};
+use capsem_policy::Action;
 use capsem_telemetry::{
-    self as telemetry, Asked, Attribution, Close, CloseKind, Closed, Decided, Detected, Direction,
-    Ended, Event, Evidence, Fault, FaultClass, Flow, Id, Ledger, Listener, ModelCall, Opened,
-    Record, Refused, Responded, Side, ToolUse, Transport, redact,
+    self as telemetry, Attribution, Close, CloseKind, Decided, Direction, Ended, Event, Evidence,
+    FaultClass, Flow, Id, Ledger, ModelCall, Record, Responded, Side, ToolUse, Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
-use tokio::sync::OwnedSemaphorePermit;
-
-/// One accepted connection. `closed` is recorded when the last share of it is dropped.
-pub(crate) struct Visit {
-    id: Id,
-    ledger: Ledger,
-    /// Whether the ledger took records when it began. If not, the connection leaves none, and every
-    /// exchange on it is refused.
-    recorded: bool,
-    began: Instant,
-    exchanges: AtomicU64,
-    drain: Drain,
-    /// The values of the configuration's credentials, which no record may hold.
-    masks: Arc<Masks>,
-    /// Others that exchanges of this connection were given.
-    given: Mutex<Masks>,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Visit {
-    /// Records `opened`.
-    pub(crate) fn open(
-        cx: &Context,
-        door: Door,
-        peer: Option<SocketAddr>,
-        slot: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
-        let id = Id::fresh();
-        let listener = match door {
-            Door::Proxy => Listener::Proxy,
-            Door::Transparent => Listener::Transparent,
-        };
-        let peer = peer.map(|peer| peer.to_string());
-        let visit = Self {
-            id,
-            ledger: cx.ledger.clone(),
-            recorded: cx.ledger.is_ready(),
-            began: Instant::now(),
-            exchanges: AtomicU64::new(0),
-            drain: cx.ws.drain.clone(),
-            masks: Arc::clone(&cx.masks),
-            given: Mutex::default(),
-            _slot: slot,
-        };
-        if visit.recorded {
-            visit.record(Record::Opened(Opened { conn: id, listener, peer }));
-        }
-        Arc::new(visit)
-    }
-
-    /// No record from here on holds one of these values either.
-    pub(crate) fn hide(&self, masks: &Masks) {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).extend(masks);
-    }
-
-    fn record(&self, record: Record) {
-        self.ledger.record(self.clean(record));
-    }
-
-    /// The record without the values of credentials, whoever put them into its words.
-    fn clean(&self, record: Record) -> Record {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.masks.is_empty() && given.is_empty() {
-            return record;
-        }
-        record.edit_texts(|text| match self.masks.text(text) {
-            Some(hidden) => Some(given.text(&hidden).unwrap_or(hidden)),
-            None => given.text(text),
-        })
-    }
-
-    pub(crate) fn id(&self) -> Id {
-        self.id
-    }
-
-    /// Records a message that was not let through.
-    pub(crate) fn refused(
-        &self,
-        exchange: Id,
-        direction: Direction,
-        ruling: &Ruling,
-        model: Option<String>,
-        bytes: u64,
-    ) {
-        self.record(Record::Refused(Box::new(Refused {
-            exchange,
-            direction,
-            action: action(ruling.action),
-            rule: ruling.rule.clone(),
-            reason: ruling.reason.clone(),
-            model,
-            bytes,
-        })));
-    }
-
-    /// Records rules that matched and only watch.
-    pub(crate) fn detected(&self, exchange: Id, on: Event, detections: &[Detection<'_>]) {
-        for detection in detections {
-            self.record(Record::Detected(Box::new(Detected {
-                exchange,
-                on,
-                rule: detection.rule.to_string(),
-                level: detection.level.as_str().to_owned(),
-                reason: detection.reason.as_deref().map(str::to_owned),
-            })));
-        }
-    }
-
-    /// Records a question and its answer.
-    pub(crate) fn asked(&self, asked: Asked) {
-        if self.recorded {
-            self.record(Record::Asked(Box::new(asked)));
-        }
-    }
-
-    /// Records a fault that belongs to no exchange.
-    pub(crate) fn fault(&self, side: Side, class: FaultClass, detail: &str) {
-        self.record_fault(None, side, class, detail);
-    }
-
-    fn record_fault(&self, exchange: Option<Id>, side: Side, class: FaultClass, detail: &str) {
-        if !self.recorded {
-            return;
-        }
-        let (conn, detail) = (Some(self.id), Some(detail.to_owned()));
-        self.record(Record::Fault(Fault { conn, exchange, side, class, detail }));
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if !self.recorded {
-            return;
-        }
-        self.record(Record::Closed(Closed {
-            conn: self.id,
-            exchanges: self.exchanges.load(Ordering::Relaxed),
-            duration_ms: millis(self.began.elapsed()),
-        }));
-    }
-}
 
 /// One exchange that has yet to be decided.
 pub(crate) struct Undecided {
@@ -204,7 +59,7 @@ impl Undecided {
             Kind::Http | Kind::Connect => Vec::new(),
         };
         let decided = Decided {
-            conn: self.visit.id,
+            conn: self.visit.id(),
             exchange: self.id,
             transport,
             method: Some(method_of(intent.method.as_str())),
@@ -251,7 +106,7 @@ impl Undecided {
     ) -> Result<ExchangeLog, telemetry::Error> {
         let (visit, exchange) = (Arc::clone(&self.visit), self.id);
         let decided = Decided {
-            conn: visit.id,
+            conn: visit.id(),
             exchange,
             transport: if seen.upgrade { Transport::Websocket } else { Transport::Http },
             method: seen.method.map(method_of),
@@ -398,13 +253,35 @@ impl ExchangeLog {
         self.pay(end);
     }
 
-    /// Why an exchange was let go of: the drain cut it, or the client left it where `reason` says.
-    pub(crate) fn let_go(&self, reason: &str) -> Close {
-        if self.visit.drain.begun() {
-            let reason = "cut off at the end of the drain";
-            return closed(CloseKind::Timeout, Some(Side::Proxy), None, Some(reason));
+    /// The end of an exchange whose connection a panic ended, if one did.
+    pub(crate) fn broke(&self) -> Option<Close> {
+        let reason = "a fault of the proxy's own";
+        let close = || closed(CloseKind::Error, Some(Side::Proxy), None, Some(reason));
+        self.visit.broke(Some(self.id)).then(close)
+    }
+
+    /// Does what may panic at the end of an exchange, which must be recorded all the same: it may
+    /// end because of a panic, and a second one would end the process.
+    pub(crate) fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self))).ok();
+        if done.is_none() {
+            self.visit.panicked(Some(self.id));
         }
-        closed(CloseKind::Peer, Some(Side::Client), None, Some(reason))
+        done
+    }
+
+    /// The end of an exchange that the proxy cut off, by a panic or at the end of a drain.
+    pub(crate) fn cut(&self) -> Option<Close> {
+        let reason = "cut off at the end of the drain";
+        let drained = || closed(CloseKind::Timeout, Some(Side::Proxy), None, Some(reason));
+        self.broke().or_else(|| self.visit.drain.begun().then(drained))
+    }
+
+    /// Why an exchange was let go of: the proxy cut it off, or the client left it where `reason`
+    /// says.
+    pub(crate) fn let_go(&self, reason: &str) -> Close {
+        let left = || closed(CloseKind::Peer, Some(Side::Client), None, Some(reason));
+        self.cut().unwrap_or_else(left)
     }
 
     fn pay(&mut self, end: End) {
@@ -429,12 +306,7 @@ impl ExchangeLog {
 impl Drop for ExchangeLog {
     fn drop(&mut self) {
         if self.owed {
-            let close = if std::thread::panicking() {
-                let reason = "a fault of the proxy's own";
-                closed(CloseKind::Error, Some(Side::Proxy), None, Some(reason))
-            } else {
-                self.let_go("the connection ended before the answer")
-            };
+            let close = self.let_go("the connection ended before the answer");
             self.pay(End {
                 close,
                 to_upstream: Flow::default(),

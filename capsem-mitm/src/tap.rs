@@ -21,6 +21,10 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
 
 /// The [`Session`] of the proxy's own tunnels.
 pub(crate) struct Tap {
@@ -152,10 +156,11 @@ impl Session for Tap {
         let Some((log, evidence)) = &mut self.open else { return };
         self.counters.messages += 1;
         self.counters.bytes = self.counters.bytes.saturating_add(message.len);
-        match from {
-            Role::Client => evidence.client_message(log.elapsed(), seen(message)),
-            Role::Server => evidence.server_message(log.elapsed(), seen(message)),
-        }
+        let now = log.elapsed();
+        aside(message.len, || match from {
+            Role::Client => evidence.client_message(now, seen(message)),
+            Role::Server => evidence.server_message(now, seen(message)),
+        });
         log.tool_uses(evidence.take_tool_uses());
         let calls = evidence.take_calls();
         if !calls.is_empty() {
@@ -250,12 +255,19 @@ impl Session for Tap {
         let Some((mut log, mut evidence)) = self.open.take() else { return };
         // A client that closes in order gives up what it still waits for; all else loses it.
         let gave_up = ended.close.clean && ended.close.by == Some(ws::Side::Client);
-        evidence.end(log.elapsed(), !gave_up);
-        log.tool_uses(evidence.take_tool_uses());
-        let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
-        let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
-        log.model_calls(calls);
-        if let Some(fault) = &ended.fault {
+        let finished = log.contain(|log| {
+            evidence.end(log.elapsed(), !gave_up);
+            log.tool_uses(evidence.take_tool_uses());
+            let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
+            let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
+            log.model_calls(calls);
+            (read, lost)
+        });
+        let (read, lost) = finished.unwrap_or_default();
+        let broke = log.broke();
+        if broke.is_some() {
+            // Its fault is recorded.
+        } else if let Some(fault) = &ended.fault {
             // Every class of a tunnel is a word of the record's.
             let class = FaultClass::from_word(fault.class).unwrap_or(FaultClass::Reset);
             log.fault(side(fault.side), class, &fault.detail);
@@ -266,13 +278,18 @@ impl Session for Tap {
                 "the connection ended inside a response",
             );
         }
-        log.end(End {
-            close: closed(
+        let told = || {
+            closed(
                 kind(ended.close.kind),
                 ended.close.by.map(side),
                 ended.close.code,
                 Some(&*redact::text(&ended.close.reason)).filter(|reason| !reason.is_empty()),
-            ),
+            )
+        };
+        // Nobody ended a tunnel that was dropped.
+        let cut = if ended.close.by.is_none() { log.cut() } else { broke };
+        log.end(End {
+            close: cut.unwrap_or_else(told),
             to_upstream: flow(ended.to_upstream),
             to_client: flow(ended.to_client),
             evidence: read,
@@ -282,6 +299,16 @@ impl Session for Tap {
 
 /// The word of a Close for a message that could not be judged.
 const UNINSPECTABLE: &str = "uninspectable";
+
+/// Runs `read`, which looks at so many bytes: if they are many, while another thread takes over the
+/// connections that would wait behind it.
+pub(crate) fn aside<T>(bytes: u64, read: impl FnOnce() -> T) -> T {
+    /// About a quarter of a millisecond of reading.
+    const MANY: u64 = 128 * 1024;
+    let many = bytes > MANY
+        && Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if many { block_in_place(read) } else { read() }
+}
 
 fn seen<'m>(message: &Message<'m>) -> Seen<'m> {
     Seen {
@@ -337,3 +364,6 @@ fn flow(counters: Counters) -> Flow {
         message_bytes: counters.message_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,24 @@
 //! Content codings of a body (RFC 9110, section 8.4.1) undone piece by piece: encoded bytes in,
-//! plain bytes out as soon as they can be known.
+//! plain bytes out as soon as they can be known. What a coding holds to be undone, its window, and
+//! what is kept of the plain bytes share one limit.
 //!
 //! Refuses to know what the body says. Traffic does not wait for this: it reads a copy.
 
 use std::fmt;
-use std::io::{self, Write};
-
-use brotli_decompressor::DecompressorWriter as BrotliDecoder;
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use crate::EvidenceReason;
+use crate::buffer::SMALL;
 
+mod brotli;
+mod deflate;
 mod zstd;
 
 /// Encoded bytes decoded at a time.
 const PIECE: usize = 1024;
 
-/// Plain bytes that may come of one piece. Deflate grows data at most 1032 times; brotli knows no
-/// bound, and what grows more than this is a bomb.
-const MAX_GROWN: usize = 4 * 1024 * 1024;
+/// Plain bytes that may come of one piece. Deflate grows data at most 1032 times; the others know no
+/// such bound, and what grows more than this is a bomb.
+const MAX_GROWN: u64 = 4 * 1024 * 1024;
 
 /// Plain bytes of one body after which reading stops: as many as the longest message the proxy
 /// inflates, far above any real body, and the end of the work a compressed bomb can cause.
@@ -27,36 +27,31 @@ const MAX_PLAIN: u64 = 256 * 1024 * 1024;
 /// Undoes the content coding of one body. Once it has failed it stays failed, with the reason.
 pub(crate) struct Decoder {
     stage: Stage,
+    /// Bytes that may be held of the body, in and beside this.
+    capture: usize,
+    /// Bytes its reader keeps.
+    kept: usize,
     plain: u64,
     max_plain: u64,
     /// A byte has come. A body of none, as of an answer to HEAD, is at its end in any coding.
     begun: bool,
 }
 
+/// Takes plain bytes, and how many of the body it may keep in all; says how many it does.
+pub(crate) type Reader<'a> = dyn FnMut(&[u8], usize) -> usize + 'a;
+
 enum Stage {
     Identity,
-    Gzip(Box<MultiGzDecoder<Plain>>),
-    /// `deflate`, before its first two bytes told which of the two formats it is.
-    Undetermined(Vec<u8>),
-    Zlib(Box<ZlibDecoder<Plain>>),
-    Raw(Box<DeflateDecoder<Plain>>),
-    Brotli(Box<BrotliDecoder<Plain>>),
+    Deflate(deflate::Stream),
+    Brotli(Box<brotli::Stream>),
     Zstd(zstd::Frames),
     Failed(EvidenceReason),
-}
-
-/// Where decoders leave their plain bytes.
-#[derive(Default)]
-struct Plain {
-    bytes: Vec<u8>,
-    /// More came than may.
-    overflowed: bool,
 }
 
 impl Decoder {
     /// A decoder for the value of a `Content-Encoding` header. A coding nobody here can undo gives a
     /// decoder that has already failed.
-    pub(crate) fn new(content_encoding: Option<&str>) -> Self {
+    pub(crate) fn new(content_encoding: Option<&str>, capture: usize) -> Self {
         let mut codings = content_encoding
             .unwrap_or_default()
             .split(',')
@@ -67,35 +62,36 @@ impl Decoder {
             (Some(one), None) => Stage::new(one),
             (Some(_), Some(_)) => Stage::Failed(EvidenceReason::UnsupportedExtension),
         };
-        Self { stage, plain: 0, max_plain: MAX_PLAIN, begun: false }
+        Self { stage, capture, kept: 0, plain: 0, max_plain: MAX_PLAIN, begun: false }
     }
 
-    /// Decodes the next bytes of the body into calls of `out`.
-    pub(crate) fn push(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
+    /// Decodes the next bytes of the body for `reader`.
+    pub(crate) fn push(&mut self, bytes: &[u8], reader: &mut Reader<'_>) {
         self.begun |= !bytes.is_empty();
         if let Stage::Identity = self.stage {
-            self.count(bytes.len());
-            return out(bytes);
+            self.plain = self.plain.saturating_add(bytes.len() as u64);
+            self.kept = reader(bytes, self.capture);
+            return;
         }
         for piece in bytes.chunks(PIECE) {
-            if let Stage::Zstd(_) = self.stage {
-                self.push_zstd(piece, &mut out);
-                continue;
-            }
-            let decoded = self.stage.write(piece);
-            self.drain(&decoded, &mut out);
+            self.decode(reader, |stage, out| match stage {
+                Stage::Deflate(stream) => stream.push(piece, out),
+                Stage::Brotli(stream) => stream.push(piece, out),
+                Stage::Zstd(frames) => frames.push(piece, out),
+                Stage::Identity | Stage::Failed(_) => Ok(()),
+            });
         }
     }
 
     /// Ends the body: a coding that is not at its end has failed, in words.
-    pub(crate) fn finish(&mut self, mut out: impl FnMut(&[u8])) {
-        if let Stage::Zstd(frames) = &self.stage {
-            if let Err(reason) = frames.finish() {
-                self.stage = Stage::Failed(reason);
-            }
-        } else if self.begun {
-            let ended = self.stage.finish();
-            self.drain(&ended, &mut out);
+    pub(crate) fn finish(&mut self, reader: &mut Reader<'_>) {
+        if self.begun {
+            self.decode(reader, |stage, out| match stage {
+                Stage::Deflate(stream) => stream.finish(out),
+                Stage::Brotli(stream) => stream.finish(),
+                Stage::Zstd(frames) => frames.finish(),
+                Stage::Identity | Stage::Failed(_) => Ok(()),
+            });
         }
     }
 
@@ -112,47 +108,16 @@ impl Decoder {
         }
     }
 
-    /// Hands out block by block what comes of a piece of zstd.
-    fn push_zstd(&mut self, piece: &[u8], out: &mut impl FnMut(&[u8])) {
-        let Self { stage, plain, max_plain, .. } = self;
-        let Stage::Zstd(frames) = stage else { return };
-        let decoded = frames.push(piece, |bytes| {
-            out(bytes);
-            *plain = plain.saturating_add(bytes.len() as u64);
-            if *plain > *max_plain { Err(EvidenceReason::CaptureLimit) } else { Ok(()) }
-        });
+    fn decode(
+        &mut self,
+        reader: &mut Reader<'_>,
+        with: impl FnOnce(&mut Stage, &mut Out<'_>) -> Result<(), EvidenceReason>,
+    ) {
+        let Self { stage, capture, kept, plain, max_plain, .. } = self;
+        let (capture, most) = (*capture, (*plain).saturating_add(MAX_GROWN).min(*max_plain));
+        let decoded = with(stage, &mut Out { reader, capture, kept, plain, most });
         if let Err(reason) = decoded {
             *stage = Stage::Failed(reason);
-        }
-    }
-
-    /// Hands out what was decoded, also what came before an error.
-    fn drain(&mut self, result: &io::Result<()>, out: &mut impl FnMut(&[u8])) {
-        let mut overflowed = false;
-        if let Some(buffer) = self.stage.buffer() {
-            overflowed = buffer.overflowed;
-            let mut plain = std::mem::take(&mut buffer.bytes);
-            if !plain.is_empty() {
-                out(&plain);
-                self.count(plain.len());
-                plain.clear();
-            }
-            // The buffer goes back for its memory, unless the body has just failed.
-            if let Some(buffer) = self.stage.buffer() {
-                buffer.bytes = plain;
-            }
-        }
-        if overflowed {
-            self.stage = Stage::Failed(EvidenceReason::CaptureLimit);
-        } else if result.is_err() {
-            self.stage = Stage::Failed(EvidenceReason::InflateFailed);
-        }
-    }
-
-    fn count(&mut self, bytes: usize) {
-        self.plain = self.plain.saturating_add(bytes as u64);
-        if self.plain > self.max_plain && !matches!(self.stage, Stage::Identity) {
-            self.stage = Stage::Failed(EvidenceReason::CaptureLimit);
         }
     }
 }
@@ -170,75 +135,43 @@ impl fmt::Debug for Decoder {
 impl Stage {
     fn new(coding: &str) -> Self {
         match coding.to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(Plain::default()))),
-            "deflate" => Self::Undetermined(Vec::new()),
-            "br" => Self::Brotli(Box::new(BrotliDecoder::new(Plain::default(), PIECE))),
+            "gzip" | "x-gzip" => Self::Deflate(deflate::Stream::gzip()),
+            "deflate" => Self::Deflate(deflate::Stream::deflate()),
+            "br" => Self::Brotli(Box::new(brotli::Stream::new())),
             "zstd" => Self::Zstd(zstd::Frames::default()),
             _ => Self::Failed(EvidenceReason::UnsupportedExtension),
         }
     }
-
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Gzip(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
-            Self::Zlib(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
-            Self::Raw(decoder) => decoder.write_all(piece).and_then(|()| decoder.flush()),
-            Self::Brotli(decoder) => decoder.write_all(piece),
-            Self::Undetermined(start) => {
-                start.extend_from_slice(piece);
-                let &[cmf, flg, ..] = start.as_slice() else { return Ok(()) };
-                let start = std::mem::take(start);
-                *self = Self::deflate(cmf, flg);
-                self.write(&start)
-            }
-            Self::Identity | Self::Zstd(_) | Self::Failed(_) => Ok(()),
-        }
-    }
-
-    /// `deflate` means the zlib format, yet some servers send the bare one; the zlib header has a
-    /// check (RFC 1950, section 2.2) that tells them apart.
-    fn deflate(cmf: u8, flg: u8) -> Self {
-        if cmf & 0x0f == 8 && u16::from_be_bytes([cmf, flg]).is_multiple_of(31) {
-            Self::Zlib(Box::new(ZlibDecoder::new(Plain::default())))
-        } else {
-            Self::Raw(Box::new(DeflateDecoder::new(Plain::default())))
-        }
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        match self {
-            Self::Gzip(decoder) => decoder.try_finish(),
-            Self::Zlib(decoder) => decoder.try_finish(),
-            Self::Raw(decoder) => decoder.try_finish(),
-            Self::Brotli(decoder) => decoder.close(),
-            Self::Undetermined(_) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Self::Identity | Self::Zstd(_) | Self::Failed(_) => Ok(()),
-        }
-    }
-
-    fn buffer(&mut self) -> Option<&mut Plain> {
-        match self {
-            Self::Gzip(decoder) => Some(decoder.get_mut()),
-            Self::Zlib(decoder) => Some(decoder.get_mut()),
-            Self::Raw(decoder) => Some(decoder.get_mut()),
-            Self::Brotli(decoder) => Some(decoder.get_mut()),
-            Self::Identity | Self::Undetermined(_) | Self::Zstd(_) | Self::Failed(_) => None,
-        }
-    }
 }
 
-impl Write for Plain {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > MAX_GROWN {
-            self.overflowed = true;
-            return Err(io::ErrorKind::FileTooLarge.into());
+/// Where a coding leaves its plain bytes, and asks for memory.
+struct Out<'a> {
+    reader: &'a mut Reader<'a>,
+    capture: usize,
+    kept: &'a mut usize,
+    plain: &'a mut u64,
+    /// Plain bytes there may be by the end of this piece.
+    most: u64,
+}
+
+impl Out<'_> {
+    /// Hands out plain bytes. `needs` is the memory the coding may yet come to take.
+    fn give(&mut self, plain: &[u8], needs: usize) -> Result<(), EvidenceReason> {
+        if !plain.is_empty() {
+            let most = self.capture.saturating_sub(needs).max(self.capture.min(SMALL));
+            *self.kept = (self.reader)(plain, most);
+            *self.plain = self.plain.saturating_add(plain.len() as u64);
         }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
+        if *self.plain > self.most { Err(EvidenceReason::CaptureLimit) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// How much memory the coding may take.
+    fn affords(&self) -> usize {
+        self.capture.saturating_sub(*self.kept).max(2 * SMALL)
+    }
+
+    fn afford(&self, memory: usize) -> Result<(), EvidenceReason> {
+        if memory > self.affords() { Err(EvidenceReason::CaptureLimit) } else { Ok(()) }
     }
 }
 

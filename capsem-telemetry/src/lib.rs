@@ -11,6 +11,7 @@
 //! It refuses to know sockets, frames and TLS. No other crate turns a record into text.
 
 mod attribute;
+mod buffer;
 mod content;
 mod error;
 pub mod evidence;

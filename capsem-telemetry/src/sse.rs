@@ -3,6 +3,8 @@
 //!
 //! Refuses to know what the data means, and who sent it.
 
+use crate::buffer::append;
+
 /// Splits a body into its events, however the bytes arrive. Keeps at most `limit` bytes of the event
 /// at hand; what an event has beyond that is cut off and the event says so.
 ///
@@ -86,51 +88,97 @@ impl Splitter {
         self.dispatch(&mut each);
     }
 
-    /// Keeps a piece of an unfinished line; the field name comes on top of the limit.
+    /// From now on keeps at most `limit` bytes of an event.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Memory held.
+    pub(crate) fn held(&self) -> usize {
+        self.line.capacity() + self.data.as_ref().map_or(0, Vec::capacity)
+    }
+
+    /// Keeps a piece of an unfinished line, which shares the limit with the lines before it; the
+    /// field name comes on top.
     fn keep(&mut self, piece: &[u8]) {
-        let limit = self.limit.saturating_add(b"data: ".len());
+        let data = self.data.as_ref().map_or(0, Vec::len);
+        let limit = self.limit.saturating_sub(data).saturating_add(b"data: ".len());
         self.truncated |= append(&mut self.line, piece, limit);
     }
 
     /// Ends the line at hand, whose last piece is `tail`.
     fn end_line(&mut self, tail: &[u8], each: &mut impl FnMut(Event<'_>)) {
+        let first = std::mem::take(&mut self.first);
         if self.line.is_empty() {
-            self.take_line(tail, each);
-        } else {
-            self.keep(tail);
-            let mut line = std::mem::take(&mut self.line);
-            self.take_line(&line, each);
-            line.clear();
-            self.line = line;
+            return match Line::read(tail, first) {
+                Line::Blank => self.dispatch(each),
+                Line::Data(value) => self.add(value),
+                Line::Other => {}
+            };
         }
+        self.keep(tail);
+        let mut line = std::mem::take(&mut self.line);
+        match Line::read(&line, first) {
+            Line::Blank => self.dispatch(each),
+            Line::Data(value) if self.data.is_none() => {
+                // A long line is not copied: it becomes the data where it lies.
+                let name = line.len() - value.len();
+                line.drain(..name);
+                self.truncated |= line.len() > self.limit;
+                line.truncate(self.limit);
+                self.data = Some(line);
+                return;
+            }
+            Line::Data(value) => self.add(value),
+            Line::Other => {}
+        }
+        line.clear();
+        self.line = line;
     }
 
-    fn take_line(&mut self, line: &[u8], each: &mut impl FnMut(Event<'_>)) {
-        let line = match line.strip_prefix("\u{feff}".as_bytes()) {
-            Some(rest) if self.first => rest,
-            _ => line,
-        };
-        self.first = false;
-        if line.is_empty() {
-            return self.dispatch(each);
-        }
-        let value = match line.strip_prefix(b"data") {
-            Some([b':', b' ', value @ ..] | [b':', value @ ..]) => value,
-            Some([]) => &[],
-            _ => return, // a comment, `event`, `id`, `retry`, or a field nobody defined
-        };
+    /// Adds a line to the data.
+    fn add(&mut self, value: &[u8]) {
         if let Some(data) = &mut self.data {
             self.truncated |= append(data, b"\n", self.limit);
         }
-        self.truncated |= append(self.data.get_or_insert_default(), value, self.limit);
+        let data = self.data.get_or_insert_with(|| std::mem::take(&mut self.line));
+        self.truncated |= append(data, value, self.limit);
     }
 
     /// Ends the event at hand. Without data there is none, and its bytes count for the next.
     fn dispatch(&mut self, each: &mut impl FnMut(Event<'_>)) {
         let truncated = std::mem::take(&mut self.truncated);
-        if let Some(data) = self.data.take() {
+        if let Some(mut data) = self.data.take() {
             each(Event { data: &data, truncated, len: std::mem::take(&mut self.len) });
-            self.line.shrink_to(KEEP);
+            data.clear();
+            data.shrink_to(KEEP);
+            self.line = data;
+        }
+    }
+}
+
+/// What a line is to its event.
+enum Line<'a> {
+    Blank,
+    Data(&'a [u8]),
+    /// A comment, `event`, `id`, `retry`, or a field nobody defined.
+    Other,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line; the `first` of a body may begin with a mark.
+    fn read(line: &'a [u8], first: bool) -> Self {
+        let line = match line.strip_prefix("\u{feff}".as_bytes()) {
+            Some(rest) if first => rest,
+            _ => line,
+        };
+        if line.is_empty() {
+            return Self::Blank;
+        }
+        match line.strip_prefix(b"data") {
+            Some([b':', b' ', value @ ..] | [b':', value @ ..]) => Self::Data(value),
+            Some([]) => Self::Data(&[]),
+            _ => Self::Other,
         }
     }
 }
@@ -138,13 +186,6 @@ impl Splitter {
 /// Memory for lines held on to between events, so that one long event does not cost its size for as
 /// long as the stream lives.
 const KEEP: usize = 64 * 1024;
-
-/// Appends what fits below `limit` and says whether anything did not.
-fn append(buffer: &mut Vec<u8>, bytes: &[u8], limit: usize) -> bool {
-    let room = limit.saturating_sub(buffer.len());
-    buffer.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-    bytes.len() > room
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,18 @@
 //! The one message of a direction that is being put together. Refuses to know frames and inflating.
 
 #[cfg(feature = "deflate")]
-use crate::deflate::Output;
+use crate::deflate::{self, Output};
 use crate::{Error, FrameHead, Limits, Mask, Message, Opcode, utf8::Utf8};
 
 /// Bytes of payload buffer kept once a message has needed no more, so that long messages in a row do
 /// not make a new buffer each.
 pub(crate) const KEPT: usize = 64 * 1024;
+/// Bytes up to which a payload buffer doubles. Past that it takes at once all it may take: each
+/// doubling would hold two buffers, the old and the new, that are more than the limit together.
+/// What is never written to costs addresses, not memory.
+const DOUBLED: usize = 512 * 1024;
+/// Most that is taken at once; a larger limit is come to by doubling.
+const AT_ONCE: usize = 64 << 20;
 /// Bytes unmasked at once where they are not kept: a first-level cache's share, and a multiple of
 /// the key's length, so that a key needs no turning between them.
 pub(crate) const SCRATCH: usize = 4096;
@@ -68,6 +74,7 @@ impl Assembly {
     pub(crate) fn plain(&mut self, wire: &[u8], mask: Option<Mask>) -> Result<(), (Error, usize)> {
         let room = self.limits.capture.saturating_sub(self.payload.len());
         let (kept, rest) = wire.split_at(room.min(wire.len()));
+        self.grow(kept.len(), 0);
         let start = self.payload.len();
         match mask {
             Some(mask) => mask.append(kept, &mut self.payload),
@@ -82,6 +89,16 @@ impl Assembly {
         }
         let mask = mask.map(|mask| mask.after(kept.len() as u64));
         self.pass_by(rest, mask).map_err(|(error, good)| (error, kept.len() + good))
+    }
+
+    /// Makes room for `more` bytes of payload, where `beside` may come beside what is kept.
+    #[inline]
+    fn grow(&mut self, more: usize, beside: usize) {
+        let len = self.payload.len() + more;
+        if len > self.payload.capacity() && len > DOUBLED {
+            let most = self.limits.capture.min(AT_ONCE) + beside;
+            self.payload.reserve_exact(most.saturating_sub(self.payload.len()));
+        }
     }
 
     /// Checks text that is not kept.
@@ -123,9 +140,12 @@ impl Assembly {
 /// Takes inflated payload, up to the nearer of the two limits on it.
 #[cfg(feature = "deflate")]
 impl Output for Assembly {
-    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+    fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize) {
         let left = self.limits.inflate.min(self.limits.message).saturating_sub(self.len);
         let most = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1);
+        let wanted = wanted.min(most);
+        self.grow(wanted, deflate::MOST);
+        self.payload.reserve(wanted);
         (&mut self.payload, most)
     }
 

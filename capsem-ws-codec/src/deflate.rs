@@ -14,7 +14,7 @@ const TAIL_AND_FINAL: &[u8] = &[0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 
 const WINDOW: usize = 32 * 1024;
 /// Output asked for at once: at least so much, and at most.
 const LEAST: usize = 512;
-const MOST: usize = 256 * 1024;
+pub(crate) const MOST: usize = 256 * 1024;
 /// Output expected of a byte of input; more comes in further calls.
 const RATIO: usize = 6;
 
@@ -47,9 +47,9 @@ struct Stream {
 
 /// Where the bytes of messages go.
 pub(crate) trait Output {
-    /// What is appended to, and how many bytes more it may take; one beyond a limit is enough to
-    /// see that it is passed.
-    fn room(&mut self) -> (&mut Vec<u8>, usize);
+    /// What is appended to, with room for as many bytes as are wanted, and how many it may take; one
+    /// beyond a limit is enough to see that it is passed.
+    fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize);
     /// The last `made` bytes appended are new.
     fn made(&mut self, made: usize) -> Result<(), Error>;
 }
@@ -122,9 +122,9 @@ impl Stream {
         input: &[u8],
         output: &mut impl Output,
     ) -> (usize, usize, bool, Result<(), Error>) {
-        let (buffer, most) = output.room();
+        let wanted = input.len().saturating_mul(RATIO).clamp(LEAST, MOST);
+        let (buffer, most) = output.room(wanted);
         let had = buffer.len();
-        buffer.reserve(input.len().saturating_mul(RATIO).clamp(LEAST, MOST).min(most));
         let (taken, gave) = (self.library.total_in(), self.library.total_out());
         let room = (buffer.capacity() - had).min(most);
         let status = if room < most {

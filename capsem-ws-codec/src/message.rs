@@ -84,6 +84,8 @@ pub struct Reader {
     /// The control frame last handed out.
     control: Option<Control>,
     counters: Counters,
+    /// The item last given is a message that lies in `assembly`.
+    lies_here: bool,
 }
 
 impl Reader {
@@ -105,6 +107,7 @@ impl Reader {
             unmasked: Vec::new(),
             control: None,
             counters: Counters::default(),
+            lies_here: false,
         }
     }
 
@@ -125,6 +128,7 @@ impl Reader {
         let before = input.len();
         let step = self.step(input);
         self.counters.wire_bytes += (before - input.len()) as u64;
+        self.lies_here = matches!(step, Ok(Some(Step::Message)));
         Ok(match step? {
             None => None,
             Some(Step::Lent(payload)) => Some(Item::Message(self.assembly.message(payload))),
@@ -133,6 +137,13 @@ impl Reader {
             }
             Some(Step::Control) => self.control_item()?,
         })
+    }
+
+    /// The message that [`read`](Self::read) gave last, for who looks at it later: it lies here until
+    /// the next call. `None` after any other item, and for a message that was lent out of the input.
+    #[must_use]
+    pub fn last(&self) -> Option<Message<'_>> {
+        self.lies_here.then(|| self.assembly.message(&self.assembly.payload))
     }
 
     /// Bytes of the frame under way that were consumed; 0 at a frame border. After an error: how

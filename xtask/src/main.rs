@@ -10,12 +10,16 @@ mod codex;
 mod conformance;
 mod demo;
 mod endpoint;
+mod faults;
 mod install;
+mod ledger;
 mod namespace;
 mod paths;
 mod process;
 mod proxy;
 mod socket;
+mod tls;
+mod vitals;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,8 @@ enum Task {
     Accept(accept::Arguments),
     /// The Autobahn suite against the codec and through the built program, both roles
     Conformance(conformance::Arguments),
+    /// Every way a connection can fail, at every moment: 84 cells through the built program
+    Faults(faults::Arguments),
     /// Figures beside those of others, measured in one run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -55,6 +61,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Accept(arguments) => accept::accept(&arguments),
         Task::Conformance(arguments) => conformance::conformance(&arguments),
+        Task::Faults(arguments) => faults::faults(&arguments),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use crate::endpoint::NAMES;
+use crate::vitals::Vitals;
 use crate::{paths, process};
 
 /// Longer than any start or drain takes; a test run must not hang on either.
@@ -165,6 +166,11 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Its process.
+    pub(crate) fn vitals(&self) -> Result<Vitals> {
+        self.child.id().map(Vitals::of).context("capsem-mitm has ended")
+    }
+
     /// Ends it by SIGINT; fails unless it drains and exits with 0.
     pub(crate) async fn stop(mut self) -> Result<()> {
         if let Some(id) = self.child.id() {

@@ -17,7 +17,7 @@ use capsem_ws_codec::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::endpoint::Flow;
-use deflater::Deflater;
+pub(crate) use deflater::Deflater;
 
 pub(crate) use open::{agree, open, upgrade};
 

@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod json;
 mod ledger;
+mod panic;
 mod policy_file;
 mod reload;
 mod report;
@@ -33,6 +34,7 @@ use tracing_subscriber::EnvFilter;
 /// The program, from its arguments to its exit code: 0 fine, 1 failed, 2 wrong usage or
 /// configuration; `run` ends with the code of its command.
 pub fn main() -> ExitCode {
+    panic::install();
     let args = Args::parse();
     log(&args.command);
     let outcome = match args.command {

@@ -4,10 +4,14 @@
 //! right before its colon, folding is refused, and a body has exactly one length.
 
 use crate::answer::Refusal;
+use http::Uri;
 use memchr::memchr;
 
 /// Most header fields in one head.
 const FIELDS: usize = 100;
+
+/// Most empty lines before one: old clients send one after a body.
+const EMPTY_LINES: usize = 8;
 
 /// What follows a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,34 +26,55 @@ pub(super) enum Framing {
     Switch,
 }
 
-/// The end of the head that begins `raw`, or `None` when it is not all there. `seen` remembers how
-/// far the bytes were looked at. What can be no head is refused at once, not at its end.
-pub(super) fn find_end(
-    raw: &[u8],
-    seen: &mut usize,
-    limit: usize,
-) -> Result<Option<usize>, Refusal> {
-    let mut from = *seen;
-    while let Some(lf) = memchr(b'\n', &raw[from..]).map(|at| from + at) {
-        if lf == 0 || raw[lf - 1] != b'\r' {
-            return Err(Refusal::head("a line of the request head ends without CRLF"));
+/// The search for the end of a head, as its bytes come. No byte is looked at twice, however the head
+/// is cut, but for its request line and the two before a line feed.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Bytes looked at.
+    seen: usize,
+    /// Lines that ended in them.
+    lines: usize,
+    /// Empty lines before the request line.
+    skipped: usize,
+}
+
+impl Search {
+    /// Notes an empty line before the request line, which a server ignores (RFC 9112 section 2.2) a
+    /// few times.
+    pub(super) fn skip(&mut self) -> Result<(), Refusal> {
+        *self = Self { skipped: self.skipped + 1, ..Self::default() };
+        if self.skipped > EMPTY_LINES {
+            return Err(Refusal::head("empty lines in place of a request"));
         }
-        if lf >= limit {
+        Ok(())
+    }
+
+    /// The end of the head that begins `raw`, or `None` when it is not all there. What can be no
+    /// head is refused at once, not at its end.
+    pub(super) fn end(&mut self, raw: &[u8], limit: usize) -> Result<Option<usize>, Refusal> {
+        while let Some(lf) = memchr(b'\n', &raw[self.seen..]).map(|at| self.seen + at) {
+            if lf == 0 || raw[lf - 1] != b'\r' {
+                return Err(Refusal::head("a line of the request head ends without CRLF"));
+            }
+            if lf >= limit {
+                return Err(Refusal::head_limit(limit));
+            }
+            if self.lines == 0 {
+                RequestLine::parse(&raw[..lf - 1])?;
+            } else if raw[..lf - 1].ends_with(b"\n") {
+                return Ok(Some(lf + 1));
+            } else if self.lines > FIELDS {
+                return Err(Refusal::fields_limit(FIELDS));
+            }
+            self.lines += 1;
+            self.seen = lf + 1;
+        }
+        if raw.len() > limit {
             return Err(Refusal::head_limit(limit));
         }
-        if memchr(b'\n', &raw[..lf]).is_none() {
-            RequestLine::parse(&raw[..lf - 1])?;
-        }
-        if raw[..lf - 1].ends_with(b"\r\n") {
-            return Ok(Some(lf + 1));
-        }
-        from = lf + 1;
+        self.seen = raw.len();
+        Ok(None)
     }
-    if raw.len() > limit {
-        return Err(Refusal::head_limit(limit));
-    }
-    *seen = raw.len();
-    Ok(None)
 }
 
 /// Checks one whole head, its final empty line included.
@@ -64,10 +89,7 @@ pub(super) fn check(head: &[u8]) -> Result<Framing, Refusal> {
     let request_line = lines.next().unwrap_or_default();
     let line = RequestLine::parse(request_line)?;
     let mut fields = Fields::default();
-    for (count, line) in lines.enumerate() {
-        if count == FIELDS {
-            return Err(Refusal::fields_limit(FIELDS));
-        }
+    for line in lines {
         fields.add(line)?;
     }
     fields.framing(&line)
@@ -112,6 +134,7 @@ impl RequestLine {
         if target.is_empty() || !target.iter().all(|&b| matches!(b, 0x21..=0x7e) && b != b'#') {
             return Err(Refusal::head("the request target has a character that no target has"));
         }
+        Uri::try_from(target).map_err(|_| Refusal::head("the request target is no URI"))?;
         let version_1_1 = match version {
             b"HTTP/1.1" => true,
             b"HTTP/1.0" => false,
@@ -137,7 +160,7 @@ impl Fields {
         }
         let colon = memchr(b':', line)
             .ok_or_else(|| Refusal::head("a line of the request head has no colon"))?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
         if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
             return Err(Refusal::head("a header field name is no token"));
         }
@@ -155,7 +178,9 @@ impl Fields {
             }
             self.chunked = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
-            let websocket = value.eq_ignore_ascii_case(b"websocket");
+            let mut protocols = value.split(|&b| b == b',').map(trim).filter(|it| !it.is_empty());
+            let first = protocols.next().unwrap_or_default();
+            let websocket = first.eq_ignore_ascii_case(b"websocket") && protocols.next().is_none();
             if self.upgrades > 0 && (websocket || self.upgrade) {
                 return Err(Refusal::head("more than one Upgrade field, and one is `websocket`"));
             }
@@ -192,7 +217,18 @@ fn parse_length(value: &[u8]) -> Result<u64, Refusal> {
         .ok_or_else(|| Refusal::framing("a Content-Length that is no length"))
 }
 
+/// Without the optional whitespace around it (RFC 9110 section 5.6.3).
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 /// `tchar` of RFC 9110 section 5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

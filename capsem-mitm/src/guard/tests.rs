@@ -70,11 +70,27 @@ fn whole_messages_pass_one_after_the_other() {
     check(&format!("\r\n\r\n{GET}"), GET, None);
 }
 
+#[tokio::test]
+async fn a_head_that_breaks_off_is_a_fault_and_silence_before_one_is_none() {
+    for (cut, expect) in
+        [(0, None), (1, Some(FaultClass::Eof)), (GET.len() - 1, Some(FaultClass::Eof))]
+    {
+        let (mut peer, inner) = tokio::io::duplex(1 << 16);
+        let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
+        peer.write_all(&GET.as_bytes()[..cut]).await.unwrap();
+        drop(peer);
+        let read = guard.read_buf(&mut Vec::new()).await;
+        assert_eq!(read.is_err(), expect.is_some(), "after {cut} bytes: {read:?}");
+        assert_eq!(watch.take_violation().map(|wrong| wrong.class), expect, "after {cut} bytes");
+    }
+}
+
 #[test]
 fn a_bad_head_is_replaced_and_nothing_after_it_is_read() {
     refuses(GET, "GET / HTTP/1.1\nHost: h\r\n\r\nrest", FaultClass::Head);
     refuses(GET, "GET / HTTP/1.1\r\nHost : h\r\n\r\n", FaultClass::Head);
     refuses("", &format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(1024)), FaultClass::Head);
+    refuses("", &"\r\n".repeat(9), FaultClass::Head);
     refuses(
         "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\na",
         "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -102,7 +118,7 @@ fn a_body_that_breaks_its_framing_breaks_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_comes_between_an_upgrade_and_its_switch() {
-    let upgrade = b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let upgrade = b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket,\r\n\r\n";
     let (out, found) = pass(&[upgrade, b"early"]).await;
     assert_eq!((&out[..], found), (&upgrade[..], Some(Refusal::early_data())));
 
@@ -132,4 +148,18 @@ async fn a_slow_head_is_refused_and_an_idle_connection_ended() {
     let (mut guard, watch) = Guard::new(Box::new(inner), BOUNDS);
     assert_eq!(guard.read(&mut out).await.unwrap(), 0);
     assert_eq!(watch.take_refusal(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_of_a_head_is_read_than_may_be() {
+    const ROOM: usize = 1 << 14;
+    let (mut peer, inner) = tokio::io::duplex(ROOM);
+    let (mut guard, _watch) = Guard::new(Box::new(inner), BOUNDS);
+    peer.write_all("GET / HTTP/1.1\r\nX: ".as_bytes()).await.unwrap();
+    peer.write_all(&[b'y'; ROOM - 19]).await.unwrap();
+    let mut out = [0; STAND_IN.len()];
+    guard.read_exact(&mut out).await.unwrap();
+    assert_eq!(out, STAND_IN);
+    // The pipe was full: what can be written now was read.
+    assert_eq!(peer.write(&[b'y'; ROOM]).await.unwrap(), BOUNDS.head + 1);
 }

@@ -10,6 +10,7 @@ use crate::{
     guard::Busy,
     proxy::Context,
     record::{End, ExchangeLog, closed},
+    tap::aside,
     ws::{Body, BodyError},
 };
 use bytes::Bytes;
@@ -211,6 +212,13 @@ impl Exchanged {
 
     fn blame(&self, error: &ForwardError) -> (Response<Body>, Outcome, CloseKind) {
         let mut state = self.lock();
+        if state.log.as_ref().is_some_and(|log| log.broke().is_some()) {
+            let (status, class) = (StatusCode::INTERNAL_SERVER_ERROR, FaultClass::Panic);
+            let (word, detail) = ("internal_error", "a fault of the proxy's own");
+            let response = answer::error(status, word, Some(class.as_str()), detail);
+            let outcome = Outcome::Broken(Side::Proxy, class, detail.to_owned());
+            return (answer::closing(response), outcome, CloseKind::Error);
+        }
         if let Some(violation) = state.busy.as_ref().and_then(Busy::take_violation) {
             let (class, reason) = (violation.class, violation.reason.to_string());
             let outcome = Outcome::Broken(Side::Client, class, reason);
@@ -239,8 +247,11 @@ impl Exchanged {
     }
 
     fn request_ended(&self) {
-        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
-            evidence.request_end(log.elapsed());
+        let mut state = self.lock();
+        let size = state.to_upstream;
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
+            let now = log.elapsed();
+            aside(size, || evidence.request_end(now));
         }
     }
 
@@ -262,23 +273,26 @@ impl Exchanged {
         let mut state = self.lock();
         let Some(mut log) = state.log.take() else { return };
         let busy = state.busy.take();
-        let evidence = state.evidence.take().and_then(|evidence| {
-            let complete = matches!(outcome, Outcome::Complete);
-            let (calls, evidence, _) = evidence.finish(log.elapsed(), complete);
-            log.model_calls(calls);
-            evidence
+        let read = state.evidence.take().and_then(|evidence| {
+            log.contain(|log| {
+                let complete = matches!(outcome, Outcome::Complete);
+                let now = log.elapsed();
+                let (calls, read, _) = aside(state.to_client, || evidence.finish(now, complete));
+                log.model_calls(calls);
+                read
+            })
         });
-        let close = match outcome {
+        let close = log.broke().unwrap_or_else(|| match outcome {
             Outcome::Complete => closed(CloseKind::Normal, Some(Side::Upstream), None, None),
             Outcome::Broken(side, class, detail) => {
                 log.fault(*side, *class, detail);
                 closed(broken, Some(*side), None, Some(detail))
             }
             Outcome::Abandoned => abandoned(&log, busy.and_then(|busy| busy.take_violation())),
-        };
+        });
         let flow = |wire_bytes| Flow { wire_bytes, ..Flow::default() };
         let (to_upstream, to_client) = (flow(state.to_upstream), flow(state.to_client));
-        log.end(End { close, to_upstream, to_client, evidence });
+        log.end(End { close, to_upstream, to_client, evidence: read.flatten() });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,12 +5,7 @@ use super::{
     headers,
     lane::Kept,
 };
-use crate::{
-    decide::Permit,
-    exchange::Client,
-    upstream::{DialError, Upstream},
-    ws::Interim,
-};
+use crate::{decide::Permit, exchange::Client, upstream::DialError, ws::Interim};
 use capsem_telemetry::FaultClass;
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
@@ -119,7 +114,7 @@ async fn send(
             },
         }
     }
-    let mut kept = connect(&client.cx.upstream, permit).await?;
+    let mut kept = connect(client, permit).await?;
     let response = kept.sender.send_request(request).await.map_err(ForwardError::Http)?;
     Ok(settle(client, kept, response))
 }
@@ -144,15 +139,16 @@ fn settle(
     (headers::response(response), address)
 }
 
-async fn connect(upstream: &Upstream, permit: &Permit) -> Result<Kept, ForwardError> {
-    let dialed = upstream.dial(permit).await?;
+async fn connect(client: &Client, permit: &Permit) -> Result<Kept, ForwardError> {
+    let dialed = client.cx.upstream.dial(permit).await?;
     let (sender, connection) = http1::Builder::new()
         .preserve_header_case(true)
         .handshake::<_, RequestBody>(TokioIo::new(dialed.io))
         .await
         .map_err(ForwardError::Http)?;
-    // Ends when the sender is dropped and the last body is read.
-    tokio::spawn(connection);
+    // Ends when the sender is dropped and the last body is read. What breaks it is told to whoever
+    // awaits its response.
+    client.cx.spawn_for(&client.visit, async move { drop(connection.await) });
     Ok(Kept {
         sender,
         address: dialed.address,

@@ -4,7 +4,7 @@
 //! point, look at what it holds, and run it on.
 
 use super::{close::Cause, config::Config, gate::Holder, session::Hooks};
-use capsem_ws_codec::{Counters, Deflate, Item, Opcode, Reader, Role};
+use capsem_ws_codec::{Counters, Deflate, Item, Message, Opcode, Reader, Role};
 use std::{future::Future, io, mem, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -18,6 +18,11 @@ const CHUNK: usize = 16 * 1024;
 const SLICE: usize = 1024;
 /// The opcode of a Close frame.
 const CLOSE: u8 = Opcode::Close as u8;
+/// A message longer than this has gone on before it is shown: to look at it may take longer than a
+/// turn, and its own bytes wait for nobody's look.
+const LARGE: usize = 128 * 1024;
+// A message that is lent out of a chunk cannot be shown later.
+const _: () = assert!(CHUNK < LARGE);
 /// How long a chunk is checked before other connections have their turn.
 const TURN: Duration = Duration::from_micros(500);
 
@@ -52,6 +57,8 @@ pub(super) struct Pump<R, W> {
     let_go: usize,
     deflate: Option<Deflate>,
     unflushed: bool,
+    /// Who said the large message in the reader that is yet to be shown.
+    unshown: Option<Role>,
     progress: Progress,
     closing: Closing,
     /// A Close went on: nothing may follow it.
@@ -79,6 +86,12 @@ impl<R, W> Pump<R, W> {
     pub(super) fn counters(&self) -> Counters {
         let read = self.reader.counters();
         self.holder.as_ref().map_or(read, |holder| holder.passed(read))
+    }
+
+    /// The large message that is yet to be shown, if there is one; it is shown with this.
+    pub(super) fn take_unshown(&mut self) -> Option<(Role, Message<'_>)> {
+        let from = self.unshown.take()?;
+        self.reader.last().map(|message| (from, message))
     }
 }
 
@@ -110,6 +123,7 @@ where
             let_go: 0,
             deflate,
             unflushed: false,
+            unshown: None,
             progress: Progress::Flowing,
             closing: Closing::Relayed,
             closed: false,
@@ -197,6 +211,9 @@ where
     async fn step(&mut self, hooks: &Hooks<'_>) -> Result<(), Cause> {
         if let Err(cause) = self.write_good().await {
             return Err(self.over(cause));
+        }
+        if let Some((from, message)) = self.take_unshown() {
+            hooks.message(from, &message);
         }
         match mem::replace(&mut self.progress, Progress::Over) {
             Progress::Ending(cause) => return Err(cause),
@@ -352,6 +369,10 @@ where
         }
         let end = match stop {
             Some(Stop::End(cause)) => Some(cause),
+            Some(Stop::Large) => {
+                self.unshown = Some(self.from);
+                None
+            }
             Some(Stop::Hold) | None => None,
         };
         let end = match &mut self.holder {
@@ -437,6 +458,8 @@ enum Stop {
     End(Cause),
     /// The next message is to be held.
     Hold,
+    /// A large message, which lies in the reader, is to be shown when it has gone on.
+    Large,
 }
 
 /// Reads a slice to its end, to what ends its direction, or to a message that is to be held.
@@ -448,6 +471,9 @@ fn check_slice(
 ) -> Option<Stop> {
     loop {
         match reader.read(slice) {
+            Ok(Some(Item::Message(message))) if message.payload.len() > LARGE => {
+                return Some(Stop::Large);
+            }
             Ok(Some(Item::Message(message))) => {
                 if hooks.message(from, &message) {
                     return Some(Stop::Hold);

@@ -9,7 +9,7 @@ use super::{
 use capsem_ws_codec::{CloseCode, Message, Role, encode_close, handshake::Accepted};
 use std::{
     future::Future,
-    mem,
+    io, mem,
     pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -29,7 +29,8 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 /// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
 pub trait Session: Send + 'static {
     /// A whole message was read. Its payload is unmasked and inflated, and at most
-    /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does.
+    /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does; one
+    /// longer than 128 KiB that was not held has gone on already.
     fn on_message(&mut self, from: Role, message: &Message<'_>) {
         let _ = (from, message);
     }
@@ -320,14 +321,17 @@ where
     /// A side whose connection failed while it was written to may have said why before: what it
     /// sent is read to its end, and a Close or an orderly end in it is the cause.
     async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, by_then: Instant) -> Cause {
-        let Cause::Lost { by, .. } = cause else { return cause };
+        let Cause::Lost { by, ref error } = cause else { return cause };
+        // The write took the reset with it, so the end that is read next would look like an order.
+        let reset = error.kind() == io::ErrorKind::ConnectionReset;
         let said = match by {
             Role::Client if !self.up.is_over() => timeout_at(by_then, self.up.run(hooks)).await,
             Role::Server if !self.down.is_over() => timeout_at(by_then, self.down.run(hooks)).await,
             Role::Client | Role::Server => return cause,
         };
         match said {
-            Ok(said @ (Cause::Closed { .. } | Cause::Eof { .. })) => said,
+            Ok(said @ Cause::Closed { .. }) => said,
+            Ok(said @ Cause::Eof { .. }) if !reset => said,
             Ok(_) | Err(_) => cause,
         }
     }
@@ -453,10 +457,14 @@ impl<S: Session, A, B> Owed<S, A, B> {
     }
 
     fn pay(&mut self, cause: &Cause) -> Ended {
-        let Live { up, down, began } = &self.live;
+        let Live { up, down, began } = &mut self.live;
         let ended = cause.ended(up.counters(), down.counters(), began.elapsed());
         self.paid = true;
-        lock(&self.session).on_end(&ended);
+        let mut session = lock(&self.session);
+        for (from, message) in [up.take_unshown(), down.take_unshown()].into_iter().flatten() {
+            session.on_message(from, &message);
+        }
+        session.on_end(&ended);
         ended
     }
 }

@@ -7,14 +7,17 @@
 mod support;
 
 mod ask;
+mod bodies;
 mod credentials;
 mod deadlines;
 mod evidence;
-mod gate;
+mod holding;
 mod http;
+mod panics;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
+mod refusing;
 mod reload;
 mod slashes;
 mod tunnel;

@@ -1,11 +1,20 @@
 //! The relay: bytes untouched, violations told to both sides, ends passed on, over any stream.
 
 use capsem_mitm::ws::{Close, CloseKind, Config, Ended, Gate, Refusal, Session, Side, tunnel};
-use capsem_ws_codec::{Message, Role, handshake::Accepted};
-use std::{sync::mpsc, time::Duration};
+use capsem_ws_codec::{FrameHead, Message, Opcode, Role, encode_frame, handshake::Accepted};
+use std::{
+    io::{self, Read as _, Write as _},
+    os::unix::net::UnixStream as Socket,
+    pin::Pin,
+    sync::mpsc,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::UnixStream,
+    runtime::Builder,
 };
 
 /// Remembers what it hears.
@@ -225,6 +234,57 @@ async fn an_end_inside_a_frame_is_a_fault() {
     assert_eq!(ended.fault.unwrap().class, "eof");
 }
 
+/// A socket that was reset, as the system shows it: the first write takes the error, and what is
+/// read after that is an end.
+struct WasReset(bool);
+
+impl AsyncRead for WasReset {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+impl AsyncWrite for WasReset {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0 = true;
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_a_write_found_is_no_orderly_end() {
+    let (mut client, inner) = tokio::io::duplex(1 << 16);
+    let (ear, _heard) = mpsc::channel();
+    let (config, accepted) = (Config::default(), Accepted::default());
+    let relay = tunnel(inner, WasReset(false), &accepted, Ear(ear), &config);
+    let speak = async {
+        client.write_all(&masked(0x81, b"hi")).await.unwrap();
+        let told = all(&mut client).await;
+        drop(client);
+        told
+    };
+    let (ended, told) = tokio::join!(relay, speak);
+    assert_eq!(told, b"\x88\x0b\x03\xf3peer lost");
+    assert_eq!((ended.close.kind, ended.close.by), (CloseKind::Peer, Some(Side::Upstream)));
+    assert_eq!(ended.fault.unwrap().class, "reset");
+}
+
 #[tokio::test(start_paused = true)]
 async fn half_close_is_kept() {
     let mut ends = memory(Config::default());
@@ -434,4 +494,60 @@ fn long_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first, 0xfe, len[0], len[1], 0, 0, 0, 0];
     frame.extend_from_slice(payload);
     frame
+}
+
+/// Looks at a message for as long as its bytes are not there yet.
+struct Patient {
+    arrived: mpsc::Receiver<()>,
+    shown: mpsc::Sender<(usize, bool)>,
+}
+
+impl Session for Patient {
+    fn on_message(&mut self, _: Role, message: &Message<'_>) {
+        let arrived = self.arrived.recv_timeout(Duration::from_secs(20));
+        let _ = self.shown.send((message.payload.len(), arrived.is_ok()));
+    }
+
+    fn on_end(&mut self, _: &Ended) {}
+}
+
+/// Whoever looks at a large message delays none of its bytes. The ends are threads, as the look
+/// blocks the runtime that the relay is on.
+#[test]
+fn a_large_message_has_gone_on_before_it_is_shown() {
+    const LEN: usize = 1 << 20;
+    for from in [Role::Client, Role::Server] {
+        let (client, inner_client) = Socket::pair().unwrap();
+        let (upstream, inner_upstream) = Socket::pair().unwrap();
+        let (arrive, arrived) = mpsc::channel();
+        let (show, shown) = mpsc::channel();
+        let relay = thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let [client, upstream] = [inner_client, inner_upstream].map(|socket| {
+                    socket.set_nonblocking(true).unwrap();
+                    UnixStream::from_std(socket).unwrap()
+                });
+                let session = Patient { arrived, shown: show };
+                tunnel(client, upstream, &Accepted::default(), session, &Config::default()).await
+            })
+        });
+        let (mut sends, mut reads, mask) = match from {
+            Role::Client => (client, upstream, Some([1, 2, 3, 4])),
+            Role::Server => (upstream, client, None),
+        };
+        let mut frame = Vec::new();
+        let head = FrameHead { fin: true, rsv1: false, opcode: Opcode::Text, mask, len: 0 };
+        encode_frame(head, &vec![b'x'; LEN], &mut frame);
+        let mut got = vec![0; frame.len()];
+        thread::scope(|scope| {
+            scope.spawn(|| sends.write_all(&frame).unwrap());
+            reads.read_exact(&mut got).unwrap();
+        });
+        assert!(got == frame, "{from:?}");
+        arrive.send(()).unwrap();
+        drop((sends, reads));
+        relay.join().unwrap();
+        assert_eq!(shown.try_iter().collect::<Vec<_>>(), [(LEN, true)], "{from:?}");
+    }
 }

@@ -9,17 +9,22 @@ use std::io::{self, Write};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::Out;
 use crate::EvidenceReason;
 
-/// Largest window of a frame, that of content codings (RFC 9659, section 3).
+/// Largest window of a frame, that of content codings (RFC 9659, section 3). A frame of one segment
+/// is its own window, and may be larger: it takes memory as it comes.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 
-/// Largest content of a frame of one segment, which is its own window: twice the longest message a
-/// model service takes.
-const MAX_SEGMENT: u64 = 32 * 1024 * 1024;
+/// Largest content of a frame of one segment: the most that is read of any body.
+const MAX_SEGMENT: u64 = super::MAX_PLAIN;
 
 /// Largest block (RFC 8878, section 3.1.1.2.4).
 const MAX_BLOCK: usize = 128 * 1024;
+
+/// Bytes beyond the window that are held before it is moved to the front of the decoder's memory.
+/// With a block more they are what that memory has to spare when it is sized for the window.
+const BEYOND: usize = 64 * 1024;
 
 /// An empty block that is the last of its frame.
 const LAST: [u8; 3] = [1, 0, 0];
@@ -45,16 +50,12 @@ enum Next {
 }
 
 impl Frames {
-    /// Decodes what `piece` completes into calls of `out`, until one of them fails.
-    pub(super) fn push(
-        &mut self,
-        piece: &[u8],
-        mut out: impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
-    ) -> Result<(), EvidenceReason> {
+    /// Decodes what `piece` completes.
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Out<'_>) -> Result<(), EvidenceReason> {
         self.waiting.extend_from_slice(piece);
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut rest = waiting.as_slice();
-        while self.step(&mut rest, &mut out)? {}
+        while self.step(&mut rest, out)? {}
         let used = waiting.len() - rest.len();
         waiting.drain(..used);
         self.waiting = waiting;
@@ -70,11 +71,7 @@ impl Frames {
     }
 
     /// Reads the next element from the front of `rest`, if it is there whole.
-    fn step(
-        &mut self,
-        rest: &mut &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
-    ) -> Result<bool, EvidenceReason> {
+    fn step(&mut self, rest: &mut &[u8], out: &mut Out<'_>) -> Result<bool, EvidenceReason> {
         match &mut self.next {
             Next::Frame => match Header::read(rest)? {
                 None => return Ok(false),
@@ -163,7 +160,7 @@ impl Header {
         if window > most {
             return Err(EvidenceReason::CaptureLimit);
         }
-        Frame::begin(header, window).map(|frame| Some(Self::Frame(Box::new(frame))))
+        Frame::begin(header, window, segment).map(|frame| Some(Self::Frame(Box::new(frame))))
     }
 }
 
@@ -171,15 +168,19 @@ impl Header {
 struct Frame {
     decoder: FrameDecoder,
     window: usize,
+    /// Memory it may come to take.
+    needs: usize,
     /// Bytes the decoder holds, all of which have been handed out.
     held: usize,
+    /// Memory they are in.
+    ring: usize,
     /// A checksum follows the last block.
     checksum: bool,
 }
 
 impl Frame {
-    /// Begins with a whole header, which asks for this window.
-    fn begin(header: &[u8], window: u64) -> Result<Self, EvidenceReason> {
+    /// Begins with a whole header, which asks for this window, or has this content.
+    fn begin(header: &[u8], window: u64, segment: bool) -> Result<Self, EvidenceReason> {
         let mut header = header.to_vec();
         let checksum = header[4] & 0x04 != 0;
         header[4] &= !0x04; // it is read here
@@ -187,25 +188,32 @@ impl Frame {
         decoder.set_max_window_size(MAX_SEGMENT);
         decoder.init(header.as_slice()).map_err(|_| EvidenceReason::InflateFailed)?;
         let window = usize::try_from(window).map_err(|_| EvidenceReason::CaptureLimit)?;
-        let mut frame = Self { decoder, window, held: 0, checksum };
+        // It grows to twice as much; the window is moved by way of a copy.
+        let (full, moved) = (ring(window + BEYOND + MAX_BLOCK), window + BEYOND + MAX_BLOCK);
+        let needs = if segment { ring(window) / 2 * 3 } else { full + moved };
+        let mut frame = Self { decoder, window, needs, held: 0, ring: 0, checksum };
         frame.feed(&LAST)?;
         Ok(frame)
     }
 
     /// Decodes a whole block.
-    fn decode(
-        &mut self,
-        block: &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), EvidenceReason>,
-    ) -> Result<(), EvidenceReason> {
+    fn decode(&mut self, block: &[u8], out: &mut Out<'_>) -> Result<(), EvidenceReason> {
+        let grown = ring(self.held + MAX_BLOCK);
+        if grown > self.ring {
+            // The old memory is there until the new one has been filled from it.
+            out.afford(self.ring + grown)?;
+            self.ring = grown;
+        }
         self.feed(block)?;
-        let mut look = Look { held: self.held, len: self.held, out, said: Ok(()) };
+        let mut look =
+            Look { held: self.held, len: self.held, needs: self.needs, out, said: Ok(()) };
         let looked = self.decoder.collect_to_writer(&mut look);
         let (len, said) = (look.len, look.said);
         self.held = len;
         said?;
         looked.map_err(|_| EvidenceReason::InflateFailed)?;
-        if self.held > self.window + self.window / 2 {
+        if self.held > self.window + BEYOND {
+            out.afford(self.ring + self.held)?;
             self.compact()?;
         }
         Ok(())
@@ -231,23 +239,31 @@ impl Frame {
     }
 }
 
+/// The memory the decoder has for so many bytes: a power of two, and 256 KiB to spare. Its
+/// documentation does not say so; a test does.
+fn ring(held: usize) -> usize {
+    const SPARE: usize = 2 * MAX_BLOCK;
+    (SPARE * 2).max((held + 1).saturating_sub(SPARE).next_power_of_two() + SPARE) + 1
+}
+
 /// Looks at what the decoder holds and takes none of it.
-struct Look<'a, F> {
+struct Look<'a, 'o> {
     /// Bytes that have been handed out before.
     held: usize,
     /// Bytes there are.
     len: usize,
-    out: &'a mut F,
+    needs: usize,
+    out: &'a mut Out<'o>,
     said: Result<(), EvidenceReason>,
 }
 
-impl<F: FnMut(&[u8]) -> Result<(), EvidenceReason>> Write for Look<'_, F> {
+impl Write for Look<'_, '_> {
     fn write(&mut self, all: &[u8]) -> io::Result<usize> {
         self.len = all.len();
         if let Some(fresh) = all.get(self.held..)
             && !fresh.is_empty()
         {
-            self.said = (self.out)(fresh);
+            self.said = self.out.give(fresh, self.needs);
         }
         Ok(0)
     }

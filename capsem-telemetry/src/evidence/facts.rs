@@ -3,6 +3,7 @@
 //! or do not collide; knows no order of messages and no connection.
 
 use crate::Api;
+use crate::buffer::append;
 use crate::content::Decoder;
 
 use super::input::Payload;
@@ -16,6 +17,63 @@ const MAX_NAMES: usize = 4096;
 /// Objects within objects that are looked into: a conversation, its message, its content, a result
 /// in it.
 const MAX_DEPTH: usize = 6;
+
+/// The names of members that are looked for.
+const NAMES: [&str; 50] = [
+    "approval_request_id",
+    "call_id",
+    "candidates",
+    "choices",
+    "clientContent",
+    "client_content",
+    "content",
+    "content_block",
+    "contents",
+    "delta",
+    "event_id",
+    "function",
+    "functionCall",
+    "functionCalls",
+    "functionDeclarations",
+    "functionResponse",
+    "functionResponses",
+    "function_call",
+    "function_calls",
+    "function_declarations",
+    "function_response",
+    "function_responses",
+    "functions",
+    "id",
+    "input",
+    "item",
+    "message",
+    "messages",
+    "model",
+    "modelTurn",
+    "name",
+    "output",
+    "parts",
+    "request",
+    "response",
+    "response_id",
+    "serverContent",
+    "session",
+    "setup",
+    "stream_id",
+    "toolCall",
+    "toolResponse",
+    "tool_call",
+    "tool_call_id",
+    "tool_calls",
+    "tool_response",
+    "tool_use_id",
+    "tools",
+    "turns",
+    "type",
+];
+
+/// U+FEFF in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Types of tools that say nothing where there is a name.
 const PLAIN: [&str; 3] = ["function", "custom", "namespace"];
@@ -59,6 +117,8 @@ impl MessageFacts {
     /// assert_eq!(facts.tools, ["sh"]);
     /// ```
     pub fn read(message: &[u8]) -> Self {
+        // Many readers skip a byte order mark, and nobody reads more into it.
+        let message = message.strip_prefix(BOM).unwrap_or(message);
         let payload = Payload::new(message, message.len() as u64, false);
         let mut facts = Self { api: shape::recognise(payload), ..Self::default() };
         facts.readable = payload.text.len() == message.len();
@@ -72,17 +132,28 @@ impl MessageFacts {
         facts
     }
 
+    /// Whether a message, or the start of one, begins as a JSON object or array does, in UTF-8 or in
+    /// an encoding that some readers of JSON guess.
+    pub fn begins_as_json(message: &[u8]) -> bool {
+        let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | 0 | 0xfe | 0xff);
+        let message = message.strip_prefix(BOM).unwrap_or(message);
+        matches!(message.iter().find(|b| !blank(b)), Some(b'{' | b'['))
+    }
+
     /// Reads a body of this `Content-Encoding`, and gives it in the clear. `None` if it cannot be
     /// decoded, or is longer than `most`.
     pub fn of_body(coding: Option<&str>, body: &[u8], most: usize) -> Option<(Self, Vec<u8>)> {
-        let (mut decoder, mut plain) = (Decoder::new(coding), Vec::new());
-        let mut take = |piece: &[u8]| {
-            let room = most.saturating_add(1).saturating_sub(plain.len());
-            plain.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        /// It must be read whole to be judged, so what a coding holds does not take from `most`.
+        const BESIDE: usize = 4;
+        let (mut plain, mut cut) = (Vec::new(), false);
+        let mut decoder = Decoder::new(coding, most.saturating_mul(BESIDE));
+        let mut take = |piece: &[u8], _: usize| {
+            cut |= append(&mut plain, piece, most);
+            plain.capacity()
         };
         decoder.push(body, &mut take);
         decoder.finish(&mut take);
-        let whole = decoder.failed().is_none() && plain.len() <= most;
+        let whole = decoder.failed().is_none() && !cut;
         whole.then(|| (Self::read(&plain), plain))
     }
 
@@ -94,8 +165,7 @@ impl MessageFacts {
             "stream_id" => self.stream_id = value.text(),
             "response_id" => self.response_id = value.text(),
             "id" if depth == 1 => self.response_id = value.text(),
-            "model" => self.model(value),
-            "tools" | "functions" => self.offers(value, depth),
+            "model" => once(&mut self.model, value.text(), &mut self.readable),
             "response" | "session" | "setup" | "request" if value.is_object() => {
                 if self.goes_down(depth) {
                     self.object(value, depth + 1);
@@ -132,7 +202,12 @@ impl MessageFacts {
                 let id = value.member("id").or_else(|| value.member("name"));
                 keep(&mut self.tool_results, id.and_then(Raw::text), &mut self.readable);
             }
-            _ => {}
+            // A text at the top says nothing of tools, whatever its name.
+            _ if depth == 0
+                && !value.is_array()
+                && !value.is_object()
+                && !is_folded(key, "model") => {}
+            _ => self.other(key),
         }
     }
 
@@ -184,15 +259,17 @@ impl MessageFacts {
                         self.offers(value, depth + 1);
                     }
                 }
-                _ => {}
+                _ => self.other(key),
             });
             let hosted = |kind: &String| !PLAIN.contains(&kind.as_str());
             keep(&mut self.tools, kind.filter(|kind| !known || hosted(kind)), &mut self.readable);
         });
     }
 
-    fn model(&mut self, value: Raw<'_>) {
-        once(&mut self.model, value.text(), &mut self.readable);
+    /// A member that is not looked for. Some readers do not tell upper from lower case: of `Model`
+    /// they take the model, and others none.
+    fn other(&mut self, key: &str) {
+        self.readable &= !NAMES.iter().any(|name| *name != key && is_folded(key, name));
     }
 
     fn goes_down(&mut self, depth: usize) -> bool {
@@ -206,6 +283,17 @@ impl MessageFacts {
 fn once(slot: &mut Option<String>, value: Option<String>, readable: &mut bool) {
     *readable &= slot.is_none() || value == *slot;
     *slot = value.or(slot.take());
+}
+
+/// Whether `key` is `name` to a reader that folds case, the two letters beyond ASCII that fold into
+/// it among them.
+fn is_folded(key: &str, name: &str) -> bool {
+    let folded = key.chars().map(|letter| match letter {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars().map(|letter| letter.to_ascii_lowercase()))
 }
 
 /// Calls `each` for every `name` of an object.

@@ -88,10 +88,11 @@ pub(super) struct Walked {
 
 impl<'a> Payload<'a> {
     pub(super) fn new(payload: &'a [u8], len: u64, truncated: bool) -> Self {
-        let text = json::text_prefix(payload);
-        let missing = if truncated {
+        let whole = json::text_prefix(payload);
+        let text = json::shallow(whole);
+        let missing = if truncated || text.len() < whole.len() {
             Some(EvidenceReason::CaptureLimit)
-        } else if text.len() < payload.len() {
+        } else if whole.len() < payload.len() {
             Some(EvidenceReason::Unparsable)
         } else {
             None

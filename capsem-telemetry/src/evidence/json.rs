@@ -159,6 +159,44 @@ pub(crate) fn text_prefix(payload: &[u8]) -> &str {
     }
 }
 
+/// Objects and arrays within each other that are read. Passing over one takes a byte of memory for
+/// each that is open, so what goes on down from here is left out.
+const MAX_OPEN: usize = 1024;
+
+/// `text`, or what of it comes before it goes too deep.
+pub(crate) fn shallow(text: &str) -> &str {
+    /// The memory that so much can take is nothing.
+    const SHORT: usize = 64 * 1024;
+    if text.len() <= SHORT {
+        return text;
+    }
+    let (bytes, mut at, mut open) = (text.as_bytes(), 0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = end_of_string(bytes, at + 1),
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > MAX_OPEN {
+            return text.get(..at).unwrap_or_default();
+        }
+        at += 1;
+    }
+    text
+}
+
+/// Where the quote stands that ends the string begun before `at`.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(next) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        if bytes.get(at + next) == Some(&b'"') {
+            return at + next;
+        }
+        at += next + 2;
+    }
+    bytes.len()
+}
+
 /// The value of `"type"` when it is an object's first member and free of escapes: what every known
 /// server sends, read without scanning the rest. `None` says nothing; look properly then.
 pub(crate) fn leading_type(payload: &[u8]) -> Option<&str> {

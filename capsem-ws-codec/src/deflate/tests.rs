@@ -17,7 +17,8 @@ fn text(len: usize, seed: usize) -> Vec<u8> {
 }
 
 impl Output for Vec<u8> {
-    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+    fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize) {
+        self.reserve(wanted);
         (self, usize::MAX)
     }
 
@@ -244,8 +245,9 @@ fn final_blocks_are_counted() {
 struct Limited(Vec<u8>, usize);
 
 impl Output for Limited {
-    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+    fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize) {
         let most = self.1 + 1 - self.0.len();
+        self.0.reserve(wanted.min(most));
         (&mut self.0, most)
     }
 

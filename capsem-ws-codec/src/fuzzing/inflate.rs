@@ -89,8 +89,9 @@ fn read(context: Context, messages: &[&[u8]], size: usize) -> (Vec<Vec<u8>>, Opt
 struct Plain(Vec<u8>);
 
 impl Output for Plain {
-    fn room(&mut self) -> (&mut Vec<u8>, usize) {
+    fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize) {
         let most = LIMIT - self.0.len() + 1;
+        self.0.reserve(wanted.min(most));
         (&mut self.0, most)
     }
 

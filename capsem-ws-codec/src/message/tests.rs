@@ -252,6 +252,41 @@ fn what_lies_whole_in_the_input_is_lent() {
 }
 
 #[test]
+fn what_was_put_together_can_be_looked_at_again() {
+    let frames =
+        [(false, false, Opcode::Text, &b"Hel"[..]), (true, false, Opcode::Continuation, b"lo")];
+    for (role, mut wire) in wires(&frames) {
+        let message = wire.len();
+        encode_frame(
+            FrameHead {
+                fin: true,
+                rsv1: false,
+                opcode: Opcode::Ping,
+                mask: (role == Role::Client).then_some(KEY),
+                len: 0,
+            },
+            b"",
+            &mut wire,
+        );
+        let mut reader = Reader::new(role, None, Limits::default());
+        let (mut first, mut second) = wire.split_at(message);
+        let Some(Item::Message(read)) = reader.read(&mut first).unwrap() else {
+            panic!("{role:?}")
+        };
+        let (payload, len) = (read.payload.to_vec(), read.len);
+        let again = reader.last().expect("it lies in the reader");
+        assert_eq!((again.payload, again.len, again.fragments), (&*payload, len, 2), "{role:?}");
+        assert_eq!(reader.read(&mut second).unwrap(), Some(Item::Ping(b"")));
+        assert_eq!(reader.last(), None, "{role:?}");
+    }
+    let mut reader = Reader::new(Role::Server, None, Limits::default());
+    assert!(reader.read(&mut &b"\x81\x02hi"[..]).unwrap().is_some());
+    assert_eq!(reader.last(), None, "it was lent");
+    assert!(reader.read(&mut &b"\xff"[..]).is_err());
+    assert_eq!(reader.last(), None);
+}
+
+#[test]
 fn a_declared_length_allocates_nothing() {
     let mut reader = Reader::new(Role::Server, None, Limits::default());
     let mut input = &b"\x82\x7f\0\0\0\0\x03\0\0\0abc"[..];

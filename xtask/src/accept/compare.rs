@@ -7,8 +7,8 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 
-use super::ledger::Ledger;
 use crate::endpoint::{self, Entry, Flow, Usage};
+use crate::ledger::Ledger;
 
 /// What was found equal.
 #[derive(Default)]
@@ -28,6 +28,7 @@ pub(super) struct Compared {
 /// Fails on the first difference.
 pub(super) fn compare(ledger: &Ledger, log: &[Entry]) -> Result<Compared> {
     ledger.check_whole()?;
+    ledger.check_faultless()?;
     let mut compared = Compared { records: ledger.records.len(), ..Compared::default() };
     compared.heads = equal("response head", heads_recorded(ledger)?, &heads_sent(log))?.len();
     let calls = equal("model call", calls_recorded(ledger)?, &calls_sent(log))?;

@@ -6,7 +6,6 @@
 
 mod answers;
 mod compare;
-mod ledger;
 mod report;
 mod rows;
 mod run;
@@ -21,6 +20,7 @@ use anyhow::{Result, bail};
 use crate::clients::Clients;
 use crate::codex;
 use crate::endpoint::{Authority, Entry};
+use crate::ledger::Ledger;
 use crate::namespace::{self, Inside};
 use crate::{paths, proxy};
 use rows::Mode;
@@ -70,7 +70,7 @@ pub(crate) fn as_step() -> Result<String> {
 
 /// Compares the ledger at `jsonl` with `log`; says what was equal. For `demo`.
 pub(crate) fn same(jsonl: &Path, log: &[Entry]) -> Result<String> {
-    let ledger = ledger::Ledger::read(jsonl, codex::KEY)?;
+    let ledger = Ledger::read(jsonl, codex::KEY)?;
     Ok(compare::compare(&ledger, log)?.to_string())
 }
 

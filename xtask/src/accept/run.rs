@@ -12,11 +12,11 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::compare::{Compared, compare};
-use super::ledger::Ledger;
 use super::rows::{Client, Mode, Row, Scene};
 use crate::clients::Clients;
 use crate::codex::{self, Codex};
 use crate::endpoint::{Authority, Endpoint, Entry, Log, NAMES};
+use crate::ledger::Ledger;
 use crate::namespace::Inside;
 use crate::process::{self, Finished};
 use crate::proxy::Setup;

@@ -7,6 +7,7 @@ mod arrows;
 mod cargo;
 mod deny;
 mod fuzz;
+mod instructions;
 mod mutants;
 mod tidy;
 mod tool;
@@ -16,13 +17,13 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{accept, conformance};
+use crate::{accept, conformance, faults};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick` and `accept`; ends with
-    /// `N passed, N failed`
+    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick` and `accept`;
+    /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
@@ -42,6 +43,8 @@ pub(crate) enum Step {
     Deny(deny::Arguments),
     /// The fuzz targets, some seconds each, on nightly
     Fuzz(fuzz::Arguments),
+    /// What fixed pieces of work cost in instructions, against the record, by valgrind
+    Instructions(instructions::Arguments),
     /// Whether the codec's unit tests notice a change to its code, by cargo-mutants; not in ci
     Mutants(mutants::Arguments),
 }
@@ -59,6 +62,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Tidy => tidy::check(),
         Step::Deny(arguments) => deny::check(arguments),
         Step::Fuzz(arguments) => fuzz::smoke(arguments),
+        Step::Instructions(arguments) => instructions::check(arguments),
         Step::Mutants(arguments) => mutants::check(arguments),
     }?;
     println!("{line}");
@@ -67,7 +71,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 11] = [
+    let steps: [(&str, Run); 13] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
@@ -77,7 +81,9 @@ fn all() -> Result<()> {
         ("tidy", tidy::check),
         ("deny", || deny::check(&deny::Arguments::default())),
         ("fuzz", || fuzz::smoke(&fuzz::Arguments::default())),
+        ("instructions", || instructions::check(&instructions::Arguments::default())),
         ("conformance", conformance::as_step),
+        ("faults", faults::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;

@@ -3,7 +3,7 @@
 //! It finds the proxy and the CA the way any client does, by `HTTPS_PROXY` and `SSL_CERT_FILE`,
 //! and plays a whole session: warm-up, a turn with a tool call, the turn with its result.
 
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use capsem_ws_codec::{CloseCode, Limits, Opcode};
@@ -11,15 +11,14 @@ use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::codex;
 use crate::socket::{Socket, open, upgrade};
+use crate::tls;
 
 const HOST: &str = "api.openai.com";
 
@@ -88,7 +87,9 @@ async fn connect() -> Result<Session> {
     let (tunnel, _) = upgrade(tcp, ask.body(Empty::new())?, StatusCode::OK).await?;
 
     let name = ServerName::try_from(HOST)?;
-    let tls = TlsConnector::from(Arc::new(trusted()?)).connect(name, tunnel).await?;
+    let file = std::env::var_os("SSL_CERT_FILE").context("SSL_CERT_FILE is not set")?;
+    let trust = tls::trusting(Path::new(&file))?;
+    let tls = TlsConnector::from(trust).connect(name, tunnel).await?;
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HOST.parse()?);
     headers.insert(header::AUTHORIZATION, format!("Bearer {}", codex::KEY).parse()?);
@@ -96,14 +97,4 @@ async fn connect() -> Result<Session> {
     let socket = open(tls, &path, headers, "permessage-deflate", Limits::default()).await?;
     ensure!(socket.compresses(), "compression was not agreed");
     Ok(socket)
-}
-
-/// Trusts `SSL_CERT_FILE` and nobody else.
-fn trusted() -> Result<ClientConfig> {
-    let file = std::env::var_os("SSL_CERT_FILE").context("SSL_CERT_FILE is not set")?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file)? {
-        roots.add(certificate?)?;
-    }
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }

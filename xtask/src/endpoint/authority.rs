@@ -28,6 +28,11 @@ pub(crate) struct Authority {
 impl Authority {
     /// A new CA with a leaf for all of [`NAMES`], good for this run only.
     pub(crate) fn new() -> Result<Self> {
+        Self::of(NAMES.map(String::from))
+    }
+
+    /// The same for other names.
+    pub(crate) fn of(names: impl Into<Vec<String>>) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "capsem-mitm test endpoint CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -37,7 +42,7 @@ impl Authority {
         let issuer = Issuer::new(params, key);
 
         let leaf_key = KeyPair::generate()?;
-        let mut leaf = CertificateParams::new(NAMES.map(String::from))?;
+        let mut leaf = CertificateParams::new(names)?;
         leaf.distinguished_name.push(DnType::CommonName, "capsem-mitm test endpoint");
         leaf.use_authority_key_identifier_extension = true;
         let leaf = leaf.signed_by(&leaf_key, &issuer)?;
@@ -58,7 +63,8 @@ impl Authority {
         &self.ca_pem
     }
 
-    pub(super) fn tls(&self) -> Arc<ServerConfig> {
+    /// What a server of those names speaks TLS with.
+    pub(crate) fn tls(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.tls)
     }
 }

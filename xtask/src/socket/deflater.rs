@@ -12,7 +12,7 @@ const FLUSH_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 const LEAST_BITS: u8 = 9;
 
 /// Our direction of permessage-deflate.
-pub(super) struct Deflater {
+pub(crate) struct Deflater {
     compress: Compress,
     /// Whether the window lives on from message to message.
     takeover: bool,
@@ -20,7 +20,7 @@ pub(super) struct Deflater {
 
 impl Deflater {
     /// Fails for a window that is too small for the library.
-    pub(super) fn new(role: Role, agreed: Deflate) -> Result<Self> {
+    pub(crate) fn new(role: Role, agreed: Deflate) -> Result<Self> {
         ensure!(Self::can(role, agreed), "no window of less than {LEAST_BITS} bits");
         let without = match role {
             Role::Client => agreed.client_no_context_takeover,
@@ -32,12 +32,12 @@ impl Deflater {
     }
 
     /// Whether `role` can keep to these parameters.
-    pub(super) fn can(role: Role, agreed: Deflate) -> bool {
+    pub(crate) fn can(role: Role, agreed: Deflate) -> bool {
         bits(role, agreed) >= LEAST_BITS
     }
 
     /// One message.
-    pub(super) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>> {
         if payload.is_empty() {
             return Ok(vec![0]); // section 7.2.3.6: one empty block; a flush of nothing gives no bytes
         }

@@ -3,12 +3,14 @@
 mod client;
 mod frames;
 mod rig;
+mod socket;
 mod upstream;
 
 pub(crate) use self::{
     client::{Client, Path, upgrade},
     frames::{Ear, Heard, Voice, frame},
     rig::{Front, HOST, Rig, check_whole, only},
+    socket::{NO_PRO, NO_SHELL, OFFER, Socket, create, json_of, rules},
     upstream::{Connection, Upstream, header},
 };
 

@@ -127,9 +127,38 @@ fn what_two_readers_could_read_differently_is_not_readable() {
     unreadable(b"{\"model\":\"\xff\"}");
     unreadable(br#"{"model":"a","model":"b"}"#);
     unreadable(br#"{"model":"a","response":{"model":"b"}}"#);
+    for key in ["Model", "MODEL", "Tools", "tool\u{17f}"] {
+        unreadable(format!(r#"{{"model":"m","{key}":[]}}"#).as_bytes());
+    }
+    unreadable(br#"{"Model":"m"}"#);
+    unreadable(br#"{"tools":[{"type":"function","Name":"a"}]}"#);
+    unreadable(br#"{"input":[{"Type":"function_call","name":"a"}]}"#);
     let deep =
         format!("{}{}{}", r#"{"input":[{"content":"#, "[{\"content\":".repeat(9), "1}]".repeat(9));
     unreadable(deep.as_bytes());
+}
+
+#[test]
+fn names_that_mean_nothing_may_be_written_in_any_way() {
+    check(r#"{"model":"m","Type":"x","Metadata":{"Model":"n"}}"#, Some("m"), "", "", "");
+    check("\u{feff}{\"model\":\"m\"}", Some("m"), "", "", "");
+}
+
+#[test]
+fn what_begins_as_json() {
+    for (message, begins) in [
+        (&b"{\"a\""[..], true),
+        (b" \r\n\t[1", true),
+        (b"\xef\xbb\xbf{", true),
+        (b"\xff\xfe{\0", true),
+        (b"\0{\0\"", true),
+        (b"", false),
+        (b"hello {", false),
+        (b"--boundary", false),
+        (b"\x1f\x8b", false),
+    ] {
+        assert_eq!(MessageFacts::begins_as_json(message), begins, "{message:?}");
+    }
 }
 
 #[test]

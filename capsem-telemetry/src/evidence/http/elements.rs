@@ -1,6 +1,8 @@
 //! A JSON array that comes piece by piece: its elements, each as soon as it is whole. Knows only as
 //! much JSON as it takes to see where an element ends.
 
+use crate::buffer::append;
+
 /// Splits a body that is one array of objects. Keeps at most `limit` bytes of the element at hand.
 #[derive(Debug)]
 pub(super) struct Elements {
@@ -48,7 +50,9 @@ impl Elements {
 
     /// Takes the next bytes of the body and calls `each` for every element they complete.
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Element<'_>)) {
-        for &byte in bytes {
+        // Where in `bytes` what is to be kept of the element at hand begins.
+        let mut from = (self.depth > 1).then_some(0);
+        for (at, &byte) in bytes.iter().enumerate() {
             self.len += 1;
             let inside = self.depth > 1;
             match (self.within, byte) {
@@ -65,12 +69,10 @@ impl Elements {
             if !inside && self.depth <= 1 {
                 continue; // what stands between elements
             }
-            if self.element.len() < self.limit {
-                self.element.push(byte);
-            } else {
-                self.truncated = true;
-            }
+            let begins = *from.get_or_insert(at);
             if self.depth == 1 {
+                from = None;
+                self.keep(&bytes[begins..=at]);
                 let truncated = std::mem::take(&mut self.truncated);
                 let len = std::mem::take(&mut self.len);
                 each(Element { json: &self.element, truncated, len });
@@ -78,6 +80,23 @@ impl Elements {
                 self.element.shrink_to(KEEP);
             }
         }
+        if let Some(from) = from {
+            self.keep(&bytes[from..]);
+        }
+    }
+
+    /// From now on keeps at most `limit` bytes of an element.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Memory held.
+    pub(super) fn held(&self) -> usize {
+        self.element.capacity()
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        self.truncated |= append(&mut self.element, piece, self.limit);
     }
 
     /// Whether the array came to its end.

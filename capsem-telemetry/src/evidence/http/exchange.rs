@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::content::Decoder;
+use crate::buffer::append;
+use crate::content::{Decoder, Reader};
 use crate::sse::{self, Splitter};
 use crate::{Api, CallError, CallStatus, Evidence, EvidenceReason, Initiator, Transport};
 
@@ -65,7 +66,7 @@ impl Exchange {
         capture: usize,
         head: RequestHead<'_>,
     ) -> Self {
-        let decoder = Decoder::new(head.content_encoding);
+        let decoder = Decoder::new(head.content_encoding, capture);
         let call = Call::new(&context, Initiator::Client, Duration::ZERO);
         Self {
             context,
@@ -73,7 +74,7 @@ impl Exchange {
             capture,
             request: Some(Request { decoder, body: Kept::default() }),
             status: None,
-            decoder: Decoder::new(None),
+            decoder: Decoder::new(None, capture),
             format: Format::Undecided { events: true, array: false },
             call: Some(call),
             finished: None,
@@ -84,21 +85,21 @@ impl Exchange {
     pub(super) fn request_data(&mut self, now: Duration, data: &[u8]) {
         if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
             call.sent = now;
-            decoder.push(data, |plain| body.push(plain, self.capture));
+            decoder.push(data, &mut |plain, most| body.push(plain, most));
         }
     }
 
     pub(super) fn request_end(&mut self, now: Duration) {
         if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
             call.sent = now;
-            decoder.finish(|plain| body.push(plain, self.capture));
+            decoder.finish(&mut |plain, most| body.push(plain, most));
             self.read_request();
         }
     }
 
     pub(super) fn response_head(&mut self, head: ResponseHead<'_>) {
         self.status = Some(head.status);
-        self.decoder = Decoder::new(head.content_encoding);
+        self.decoder = Decoder::new(head.content_encoding, self.capture);
         if let Some(call) = &mut self.call {
             call.model_routed = head.openai_model.map(|model| json::bounded(model).to_owned());
         }
@@ -115,7 +116,7 @@ impl Exchange {
     }
 
     pub(super) fn response_data(&mut self, now: Duration, data: &[u8]) {
-        self.read_response(now, |decoder, out| decoder.push(data, out));
+        self.read_response(now, |decoder, reader| decoder.push(data, reader));
     }
 
     pub(super) fn take_call(&mut self) -> Option<Finished> {
@@ -130,7 +131,7 @@ impl Exchange {
     /// Ends the exchange, and the call if its answer has not said that it ended.
     pub(super) fn finish(&mut self, now: Duration, complete: bool) {
         if complete {
-            self.read_response(now, |decoder, out| decoder.finish(out));
+            self.read_response(now, |decoder, reader| decoder.finish(reader));
         }
         if let Format::Undecided { events: false, .. } = self.format {
             self.format = Format::Whole(Kept::default()); // no byte of it could be read
@@ -157,7 +158,7 @@ impl Exchange {
     /// Ends the call, because its request was not let through.
     pub(super) fn denied(&mut self, now: Duration, why: &CallError) {
         if let (Some(call), Some(Request { decoder, body })) = (&mut self.call, &mut self.request) {
-            decoder.finish(|plain| body.push(plain, self.capture));
+            decoder.finish(&mut |plain, most| body.push(plain, most));
             call.sent = now;
         }
         // What it brought has not reached the model, so it is not reported as if it had.
@@ -186,16 +187,12 @@ impl Exchange {
     }
 
     /// Takes what `decode` gives as the next of the response's body.
-    fn read_response(
-        &mut self,
-        now: Duration,
-        decode: impl FnOnce(&mut Decoder, &mut dyn FnMut(&[u8])),
-    ) {
-        let Self { context, dialect, capture, decoder, format, call, .. } = self;
+    fn read_response(&mut self, now: Duration, decode: impl FnOnce(&mut Decoder, &mut Reader<'_>)) {
+        let Self { context, dialect, decoder, format, call, .. } = self;
         let Some(call) = call else { return };
         let mut ended = None;
-        decode(decoder, &mut |plain| {
-            format.decide(plain, *capture);
+        decode(decoder, &mut |plain, most| {
+            format.decide(plain, most);
             match format {
                 Format::Undecided { .. } => {}
                 Format::Array(elements) => elements.push(plain, |element| {
@@ -205,7 +202,7 @@ impl Exchange {
                         ended = read_event(&mut **dialect, call, now, payload);
                     }
                 }),
-                Format::Whole(body) => body.push(plain, *capture),
+                Format::Whole(body) => return body.push(plain, most),
                 Format::Events(splitter) => {
                     context.transport = Transport::Sse;
                     splitter.push(plain, |event| {
@@ -215,6 +212,7 @@ impl Exchange {
                     });
                 }
             }
+            format.held()
         });
         if let Some(status) = ended {
             self.end(now, status);
@@ -295,25 +293,39 @@ impl Exchange {
 }
 
 impl Format {
-    /// Tells an event stream by how one can begin: with a field name, a comment or a mark.
-    fn decide(&mut self, plain: &[u8], capture: usize) {
+    /// Tells an event stream by how one can begin: with a field name, a comment or a mark. `most`
+    /// bytes may be kept from now on.
+    fn decide(&mut self, plain: &[u8], most: usize) {
+        match self {
+            Self::Events(splitter) => splitter.set_limit(most),
+            Self::Array(elements) => elements.set_limit(most),
+            Self::Undecided { .. } | Self::Whole(_) => {}
+        }
         let Self::Undecided { events, array } = *self else { return };
         let Some(first) = plain.trim_ascii_start().first() else { return };
         *self = match first {
-            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => {
-                Self::Events(Splitter::new(capture))
-            }
-            b'[' if array => Self::Array(Elements::new(capture)),
+            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
+            b'[' if array => Self::Array(Elements::new(most)),
             _ => Self::Whole(Kept::default()),
         };
+    }
+
+    /// Memory held.
+    fn held(&self) -> usize {
+        match self {
+            Self::Undecided { .. } => 0,
+            Self::Events(splitter) => splitter.held(),
+            Self::Array(elements) => elements.held(),
+            Self::Whole(body) => body.bytes.capacity(),
+        }
     }
 }
 
 impl Kept {
-    fn push(&mut self, plain: &[u8], capture: usize) {
-        let room = capture.saturating_sub(self.bytes.len());
-        self.truncated |= plain.len() > room;
-        self.bytes.extend_from_slice(plain.get(..room).unwrap_or(plain));
+    /// Keeps what fits in `most` bytes; the memory held.
+    fn push(&mut self, plain: &[u8], most: usize) -> usize {
+        self.truncated |= append(&mut self.bytes, plain, most);
+        self.bytes.capacity()
     }
 
     fn payload(&self, len: u64) -> Payload<'_> {

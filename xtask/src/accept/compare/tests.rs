@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::compare;
-use crate::accept::ledger::Ledger;
 use crate::endpoint::{Entry, Flow, Provider, Response, ToolCall, ToolResult, Transport, Usage};
+use crate::ledger::Ledger;
 
 /// What the endpoint did: one socket with one response that called a tool.
 fn log() -> Vec<Entry> {
@@ -63,7 +63,7 @@ fn records() -> Vec<Value> {
                 "cache_write_tokens": null, "reasoning_tokens": 0},
             "tool_calls": [{"call_id": "call_2", "name": "exec"}], "tool_results": [{"call_id": "call_1"}],
             "evidence": {"state": "full", "reason": null}}),
-        json!({"kind": "ended", "exchange": "e1", "to_upstream": flow(50), "to_client": flow(60), "model_calls": 1}),
+        json!({"kind": "ended", "exchange": "e1", "close": {"kind": "normal", "by": "client", "code": 1000}, "to_upstream": flow(50), "to_client": flow(60), "model_calls": 1}),
         json!({"kind": "closed", "conn": "c1", "exchanges": 1}),
     ]
 }

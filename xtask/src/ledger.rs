@@ -1,20 +1,25 @@
 //! A ledger read back, and the promises that hold for every ledger: gap-free, opened and closed in
 //! pairs, decided and ended in pairs.
 //!
-//! Knows the records by the contract only; refuses to use the crate that wrote them.
+//! Knows the records by the contract only; refuses to use the crate that wrote them, and to know
+//! which faults a run is right to have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Flow, Usage};
 
+/// How often a ledger that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// All records of one run, in order.
-pub(super) struct Ledger {
-    pub(super) records: Vec<Record>,
+pub(crate) struct Ledger {
+    pub(crate) records: Vec<Record>,
 }
 
 #[derive(Deserialize)]
@@ -29,81 +34,106 @@ struct Line {
 /// The records, with the fields that are compared.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum Record {
-    Opened { conn: String },
+pub(crate) enum Record {
+    Opened { conn: String, peer: Option<String> },
     Decided(Decided),
     Responded { exchange: String, status: u16, by: String },
     ModelCall(ModelCall),
     Refused { exchange: String, rule: Option<String> },
-    Fault { side: String, class: String, detail: Option<String> },
+    Fault(Fault),
     Ended(Ended),
     Closed { conn: String, exchanges: u64 },
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Decided {
-    pub(super) conn: String,
-    pub(super) exchange: String,
-    pub(super) transport: String,
-    pub(super) method: String,
-    pub(super) host: String,
-    pub(super) path: String,
-    pub(super) decision: String,
-    pub(super) rule: Option<String>,
+pub(crate) struct Decided {
+    pub(crate) conn: String,
+    pub(crate) exchange: String,
+    pub(crate) transport: String,
+    /// This and the next two are empty for a request that could not be read.
+    #[serde(deserialize_with = "or_empty")]
+    pub(crate) method: String,
+    #[serde(deserialize_with = "or_empty")]
+    pub(crate) host: String,
+    #[serde(deserialize_with = "or_empty")]
+    pub(crate) path: String,
+    pub(crate) decision: String,
+    pub(crate) rule: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ModelCall {
-    pub(super) exchange: String,
-    pub(super) transport: String,
-    pub(super) provider: String,
-    pub(super) model_requested: Option<String>,
-    pub(super) model: Option<String>,
-    pub(super) response_id: Option<String>,
-    pub(super) previous_response_id: Option<String>,
-    pub(super) warmup: bool,
-    pub(super) status: String,
-    pub(super) usage: Option<Usage>,
-    pub(super) tool_calls: Vec<ToolCall>,
-    pub(super) tool_results: Vec<ToolResult>,
-    pub(super) evidence: Evidence,
+pub(crate) struct ModelCall {
+    pub(crate) exchange: String,
+    pub(crate) transport: String,
+    pub(crate) provider: String,
+    pub(crate) model_requested: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) response_id: Option<String>,
+    pub(crate) previous_response_id: Option<String>,
+    pub(crate) warmup: bool,
+    pub(crate) status: String,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) tool_calls: Vec<ToolCall>,
+    pub(crate) tool_results: Vec<ToolResult>,
+    pub(crate) evidence: Evidence,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ToolCall {
-    pub(super) call_id: Option<String>,
-    pub(super) name: Option<String>,
+pub(crate) struct ToolCall {
+    pub(crate) call_id: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ToolResult {
-    pub(super) call_id: Option<String>,
+pub(crate) struct ToolResult {
+    pub(crate) call_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Evidence {
-    pub(super) state: String,
-    pub(super) reason: Option<String>,
+pub(crate) struct Evidence {
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Ended {
-    pub(super) exchange: String,
-    pub(super) to_upstream: Flow,
-    pub(super) to_client: Flow,
-    pub(super) model_calls: u64,
+pub(crate) struct Fault {
+    pub(crate) conn: Option<String>,
+    pub(crate) side: String,
+    pub(crate) class: String,
+    pub(crate) detail: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ended {
+    pub(crate) exchange: String,
+    pub(crate) close: Close,
+    pub(crate) to_upstream: Flow,
+    pub(crate) to_client: Flow,
+    pub(crate) model_calls: u64,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Close {
+    pub(crate) kind: String,
+    pub(crate) by: Option<String>,
+    pub(crate) code: Option<u16>,
+}
+
+fn or_empty<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 impl Ledger {
     /// Reads the JSON lines of `path`. `secret` may stand nowhere in them.
-    pub(super) fn read(path: &Path, secret: &str) -> Result<Self> {
+    pub(crate) fn read(path: &Path, secret: &str) -> Result<Self> {
         let place = || path.display().to_string();
         let text = fs::read_to_string(path).with_context(place)?;
         Self::parse(&text, secret).with_context(place)
     }
 
     /// Reads JSON lines: gap-free, all of version 1.
-    pub(super) fn parse(text: &str, secret: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, secret: &str) -> Result<Self> {
         ensure!(!text.contains(secret), "a secret stands in the ledger");
         let mut records = Vec::new();
         let mut last = None;
@@ -126,15 +156,38 @@ impl Ledger {
         Ok(Self { records })
     }
 
-    /// Each connection opened and closed once, each exchange decided and ended once, the counts
-    /// they carry right, and nobody at fault.
-    pub(super) fn check_whole(&self) -> Result<()> {
+    /// Waits until as many connections are closed in the ledger at `path` as were opened.
+    pub(crate) async fn at_rest(path: &Path, within: Duration) -> Result<()> {
+        let count = |text: &str, kind: &str| text.matches(&format!("\"kind\":\"{kind}\"")).count();
+        let wait = async {
+            loop {
+                let text = fs::read_to_string(path)?;
+                if count(&text, "opened") == count(&text, "closed") {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(within, wait).await.context("a connection was not closed")?
+    }
+
+    /// Nobody broke a rule, and nothing broke.
+    pub(crate) fn check_faultless(&self) -> Result<()> {
+        match self.faults().next() {
+            Some(Fault { side, class, detail, .. }) => bail!("a fault: {side} {class} {detail:?}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Each connection opened and closed once, each exchange decided and ended once, and the counts
+    /// they carry right.
+    pub(crate) fn check_whole(&self) -> Result<()> {
         let (mut open, mut running) = (BTreeMap::new(), BTreeMap::new());
         let mut answered = BTreeSet::new();
         let (mut seen_connections, mut seen_exchanges) = (BTreeSet::new(), BTreeSet::new());
         for record in &self.records {
             match record {
-                Record::Opened { conn } => {
+                Record::Opened { conn, .. } => {
                     ensure!(seen_connections.insert(conn), "connection {conn} opened twice");
                     open.insert(conn, 0);
                 }
@@ -162,9 +215,7 @@ impl Ledger {
                 Record::Refused { exchange, .. } => {
                     ensure!(running.contains_key(exchange), "refused outside its exchange");
                 }
-                Record::Fault { side, class, detail } => {
-                    bail!("a fault: {side} {class} {detail:?}")
-                }
+                Record::Fault(_) => {}
                 Record::Ended(ended) => {
                     let calls = running
                         .remove(&ended.exchange)
@@ -189,14 +240,21 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn decided(&self) -> impl Iterator<Item = &Decided> {
+    pub(crate) fn decided(&self) -> impl Iterator<Item = &Decided> {
         self.records.iter().filter_map(|record| match record {
             Record::Decided(decided) => Some(decided),
             _ => None,
         })
     }
 
-    pub(super) fn calls(&self) -> impl Iterator<Item = &ModelCall> {
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Fault(fault) => Some(fault),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &ModelCall> {
         self.records.iter().filter_map(|record| match record {
             Record::ModelCall(call) => Some(call),
             _ => None,
@@ -204,7 +262,7 @@ impl Ledger {
     }
 
     /// Whether `rule` refused the exchange, or a message of it.
-    pub(super) fn refused(&self, decided: &Decided, rule: &str) -> bool {
+    pub(crate) fn refused(&self, decided: &Decided, rule: &str) -> bool {
         let denied = decided.decision == "denied" && decided.rule.as_deref() == Some(rule);
         denied
             || self.records.iter().any(|record| match record {
@@ -216,7 +274,7 @@ impl Ledger {
     }
 
     /// Status of the response head the client was sent, and who made it.
-    pub(super) fn responded(&self, id: &str) -> Option<(u16, &str)> {
+    pub(crate) fn responded(&self, id: &str) -> Option<(u16, &str)> {
         self.records.iter().find_map(|record| match record {
             Record::Responded { exchange, status, by } if exchange == id => {
                 Some((*status, by.as_str()))
@@ -225,7 +283,7 @@ impl Ledger {
         })
     }
 
-    pub(super) fn ended(&self, id: &str) -> Option<&Ended> {
+    pub(crate) fn ended(&self, id: &str) -> Option<&Ended> {
         self.records.iter().find_map(|record| match record {
             Record::Ended(ended) if ended.exchange == id => Some(ended),
             _ => None,
