@@ -1,7 +1,7 @@
 //! What a run says: tables, rows, goals, a plot. Refuses to measure.
 
 mod goals;
-mod machine;
+mod method;
 mod plot;
 mod table;
 
@@ -78,7 +78,7 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = table::tables(&self.cases);
         let _ = write!(text, "\n## Goals\n\n{}", goals::lines(&self.cases));
-        let _ = write!(text, "\n## This run\n\n{}", self.machine.lines(self.plan));
+        let _ = write!(text, "\n## This run\n\n{}", method::lines(&self.machine, self.plan));
         text
     }
 
@@ -95,7 +95,7 @@ impl Report {
         let text = format!("# cargo xtask bench codec\n\n![](codec.svg)\n\n{}", self.text());
         fs::write(folder.join("codec.md"), text)?;
         self.write_json(&folder.join("codec.json"))?;
-        let plot = plot::decode_masked(&self.cases, &self.machine.caption());
+        let plot = plot::decode_masked(&self.cases, &self.machine.caption(method::COMMAND));
         fs::write(folder.join("codec.svg"), plot)?;
         println!("\nrecorded: codec.md, codec.json and codec.svg in {}", folder.display());
         Ok(())
@@ -122,7 +122,7 @@ impl Report {
                     masked: case.masked,
                     size: case.size,
                     name: outcome.name,
-                    version: outcome.package.map_or("", machine::version),
+                    version: outcome.package.map_or("", method::version),
                     ns_per_frame: short(ns),
                     gib_per_s: short(gib_per_s(case.size, ns)),
                     vs_limit: floor.map(|floor| short(ns / floor)),

@@ -93,7 +93,8 @@ impl Common {
             run.arg("--json").arg(std::path::absolute(file)?);
         }
         if self.record {
-            run.arg("--record").arg(paths::root().join("xtask/record").join(std::env::consts::ARCH));
+            run.arg("--record")
+                .arg(paths::root().join("xtask/record").join(std::env::consts::ARCH));
         }
         if let Some(words) = &self.case {
             run.arg("--case").arg(words);
@@ -105,7 +106,14 @@ impl Common {
 /// `cargo COMMAND` of one package of the benchmarks' workspace, optimised.
 fn cargo(command: &str, package: &str) -> Command {
     let mut cargo = paths::cargo();
-    cargo.args([command, "--quiet", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"]);
+    cargo.args([
+        command,
+        "--quiet",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "bench/Cargo.toml",
+    ]);
     cargo.args(["--package", package, "--target-dir"]).arg(paths::target().join("bench"));
     cargo
 }

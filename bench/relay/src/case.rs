@@ -57,7 +57,7 @@ const SMALL: usize = 128;
 /// Every shape of every case.
 pub fn all() -> Vec<Case> {
     let stream = |name, shape, script, per| {
-        let responses = name == "bulk_responses";
+        let responses = matches!(name, "bulk_responses" | "bulk_deflate");
         Case { name, shape, kind: Kind::Stream { script, per, responses } }
     };
     let idle = |shape, deflate, said| Case {
@@ -76,6 +76,9 @@ pub fn all() -> Vec<Case> {
         stream("bulk_responses", "deltas of 256 KiB", || plain(answers, 256 * KIB), Per::Gib),
         stream("bulk_responses", "requests of 16 KiB", || plain(asks, 16 * KIB), Per::Gib),
         stream("bulk_responses", "requests of 256 KiB", || plain(asks, 256 * KIB), Per::Gib),
+        stream("bulk_deflate", "deltas of 256 B", || squeezed(answers, 256), Per::Gib),
+        stream("bulk_deflate", "deltas of 16 KiB", || squeezed(answers, 16 * KIB), Per::Gib),
+        stream("bulk_deflate", "requests of 16 KiB", || squeezed(asks, 16 * KIB), Per::Gib),
         stream(
             "stream_small",
             "128 B to client",
@@ -90,6 +93,10 @@ pub fn all() -> Vec<Case> {
         ),
         case("echo_small", "64 sockets", Kind::Echo(64)),
         case("echo_small", "one in flight, one CPU", Kind::Latency),
+        case("many_connections", "1 socket", Kind::Echo(1)),
+        case("many_connections", "64 sockets", Kind::Echo(64)),
+        case("many_connections", "1000 sockets", Kind::Echo(1000)),
+        case("many_connections", "5000 sockets", Kind::Echo(5000)),
         case("handshakes", "open and close", Kind::Handshakes),
         idle("fresh", false, None),
         idle("after 64 KiB messages", false, Some(|| Script::echo(64 * KIB))),
@@ -115,7 +122,9 @@ impl Case {
         let plain = Purpose { host: PLAIN, path: "/", deflate: false, room: FEW };
         let model = Purpose { host: MODEL, path: "/v1/responses", ..plain };
         match self.kind {
-            Kind::Stream { responses: true, .. } => Purpose { room: BULK, ..model },
+            Kind::Stream { responses: true, .. } => {
+                Purpose { room: BULK, deflate: self.name == "bulk_deflate", ..model }
+            }
             Kind::Stream { .. } => Purpose { room: BULK, ..plain },
             Kind::Idle { deflate, .. } => Purpose { deflate, ..model },
             Kind::Handshakes => model,
@@ -131,6 +140,10 @@ impl Case {
 
 fn plain(turns: fn(usize, Coding) -> Vec<Turn>, size: usize) -> Script {
     Script::new(turns(size, Coding::Plain))
+}
+
+fn squeezed(turns: fn(usize, Coding) -> Vec<Turn>, size: usize) -> Script {
+    Script::new(turns(size, Coding::Deflate))
 }
 
 /// A compressed turn in which both sides say some KiB.

@@ -166,8 +166,10 @@ async fn open(door: &Door, purpose: Purpose) -> Result<Socket> {
     let mut tcp = TcpStream::connect(door.address).await.context("the proxy does not accept")?;
     tcp.set_nodelay(true)?;
     if door.via == Via::Connect {
-        tcp.write_all(format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n").as_bytes())
-            .await?;
+        tcp.write_all(
+            format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n").as_bytes(),
+        )
+        .await?;
         let mut answer = Receiver::new(tcp, 4096);
         let head = answer.head().await.context("no answer to CONNECT")?;
         ensure!(head.starts_with("HTTP/1.1 200"), "CONNECT was answered: {head}");
@@ -175,11 +177,8 @@ async fn open(door: &Door, purpose: Purpose) -> Result<Socket> {
     }
     let tls = TlsConnector::from(Arc::clone(&door.tls)).connect(host.try_into()?, tcp).await?;
     let (reader, mut says) = tokio::io::split(TlsStream::from(tls));
-    let offer = if deflate {
-        format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n")
-    } else {
-        String::new()
-    };
+    let offer =
+        if deflate { format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n") } else { String::new() };
     let ask = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{offer}\
@@ -215,11 +214,8 @@ async fn accept_socket(tcp: TcpStream, tls: TlsAcceptor) -> Result<Socket> {
     let key = field(&head, "sec-websocket-key").context("a request that is no upgrade")?;
     let accept = accept(key);
     let deflate = field(&head, "sec-websocket-extensions").is_some_and(|it| it.contains(DEFLATE));
-    let agreed = if deflate {
-        format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n")
-    } else {
-        String::new()
-    };
+    let agreed =
+        if deflate { format!("Sec-WebSocket-Extensions: {DEFLATE}\r\n") } else { String::new() };
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {accept}\r\n{agreed}\r\n"

@@ -52,19 +52,23 @@ impl Head {
     }
 }
 
+/// In the place of a length: that it follows in two bytes, and in eight.
+const MIDDLE: u8 = 0x7E;
+const LONG: u8 = 0x7F;
+
 /// Appends a message as one frame; a `key` masks it.
 pub fn write(message: &Message, key: Option<[u8; 4]>, to: &mut Vec<u8>) {
     let (rsv1, masked) = (u8::from(message.deflated) << 6, u8::from(key.is_some()) << 7);
     to.push(0x80 | rsv1 | message.opcode);
     let len = message.payload.len();
     match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(short @ ..126), _) => to.push(masked | short),
+        (Ok(short @ ..MIDDLE), _) => to.push(masked | short),
         (_, Ok(middle)) => {
-            to.push(masked | 126);
+            to.push(masked | MIDDLE);
             to.extend(middle.to_be_bytes());
         }
         _ => {
-            to.push(masked | 127);
+            to.push(masked | LONG);
             to.extend((len as u64).to_be_bytes());
         }
     }

@@ -81,7 +81,9 @@ pub async fn measure(
     let mut subjects = Vec::new();
     for Candidate { entry, proxy } in candidates {
         let subject = match proxy {
-            Ok(proxy) => warm(run, proxy, case, &script, plan).await.map_err(|it| complaint(&it, proxy)),
+            Ok(proxy) => {
+                warm(run, proxy, case, &script, plan).await.map_err(|it| complaint(&it, proxy))
+            }
             Err(missing) => Err(missing.clone()),
         };
         let (subject, rounds) = match subject {
@@ -92,9 +94,11 @@ pub async fn measure(
         subjects.push(subject);
         outcomes.push(Outcome { entry, rounds });
     }
-    let rounds = if matches!(case.kind, Kind::Idle { .. }) { plan.long_rounds } else { plan.rounds };
+    let rounds =
+        if matches!(case.kind, Kind::Idle { .. }) { plan.long_rounds } else { plan.rounds };
     for _ in 0..rounds {
-        for ((subject, outcome), candidate) in subjects.iter_mut().zip(&mut outcomes).zip(candidates)
+        for ((subject, outcome), candidate) in
+            subjects.iter_mut().zip(&mut outcomes).zip(candidates)
         {
             let (Some((subject, amount)), Ok(proxy)) = (subject.as_mut(), &candidate.proxy) else {
                 continue;

@@ -56,6 +56,9 @@ struct Compare {
     /// Also write every row as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also write the tables and the rows into this folder
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
     /// Only cases whose name or shape holds these words, such as `bulk` or `16 KiB`
     #[arg(long, value_name = "WORDS")]
     case: Option<String>,
@@ -83,6 +86,7 @@ async fn compare(arguments: &Compare) -> Result<()> {
     let plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
     let cases = cases(arguments.case.as_deref())?;
     let entries = entries(&arguments.only)?;
+    let mut report = Report::new(plan)?;
     cpu::raise_open_files(3 * SOCKETS as u64)?;
     let cpus = Cpus::two()?;
     cpu::stay_on(cpus.ends)?;
@@ -93,7 +97,6 @@ async fn compare(arguments: &Compare) -> Result<()> {
     let site = Site { cpus, upstream, authority, ours, sockets: SOCKETS };
     let candidates: Vec<Candidate> = entries.into_iter().map(|it| start(it, &site)).collect();
     let run = Run { ends: &ends, site: &site, idle: plan.idle };
-    let mut report = Report::new(plan);
     for case in cases {
         eprintln!("{}", case.title());
         let outcomes = harness::measure(&run, &candidates, &case, plan).await;
@@ -103,6 +106,9 @@ async fn compare(arguments: &Compare) -> Result<()> {
     print!("{}", report.text());
     if let Some(file) = &arguments.json {
         report.write_json(file)?;
+    }
+    if let Some(folder) = &arguments.record {
+        report.record(folder)?;
     }
     stopped.into_iter().collect::<Result<()>>()?;
     report.verdict()

@@ -1,11 +1,13 @@
 //! What a run says: tables and rows. Refuses to measure.
 
+mod method;
 mod table;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use machine::Machine;
 use serde::Serialize;
 
 use crate::case::Case;
@@ -16,6 +18,7 @@ use crate::subject::Metric;
 /// The outcomes of every case.
 pub struct Report {
     plan: Plan,
+    machine: Machine,
     cases: Vec<Measured>,
 }
 
@@ -88,8 +91,8 @@ struct Row<'a> {
 
 impl Report {
     /// A report of a run by `plan` that begins now.
-    pub fn new(plan: Plan) -> Self {
-        Self { plan, cases: Vec::new() }
+    pub fn new(plan: Plan) -> Result<Self> {
+        Ok(Self { plan, machine: Machine::read()?, cases: Vec::new() })
     }
 
     /// Takes what came of one case.
@@ -97,10 +100,10 @@ impl Report {
         self.cases.push(Measured { case, outcomes });
     }
 
-    /// The tables.
+    /// The tables, and how they were made.
     pub fn text(&self) -> String {
-        let _ = self.plan;
-        table::tables(&self.cases)
+        let tables = table::tables(&self.cases);
+        format!("{tables}\n## This run\n\n{}", method::lines(&self.machine, self.plan))
     }
 
     /// Every row, as `--json` has them: one a line.
@@ -108,6 +111,16 @@ impl Report {
         let rows: Result<Vec<String>, _> = self.rows().iter().map(serde_json::to_string).collect();
         let text = format!("[\n{}\n]\n", rows?.join(",\n"));
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Writes `relay.md` and `relay.json` into `folder`.
+    pub fn record(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        let text = format!("# {}\n\n{}", method::COMMAND, self.text());
+        fs::write(folder.join("relay.md"), text)?;
+        self.write_json(&folder.join("relay.json"))?;
+        println!("\nrecorded: relay.md and relay.json in {}", folder.display());
+        Ok(())
     }
 
     /// Fails if a proxy could not do what its case asks.

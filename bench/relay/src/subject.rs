@@ -142,9 +142,7 @@ impl<'a> Subject<'a> {
         let ask: FuturesUnordered<_> = ask.collect();
         let serve = servers.into_iter().map(|server| talk::serve(server, script, turns));
         let serve: FuturesUnordered<_> = serve.collect();
-        let talk = async {
-            tokio::try_join!(ask.try_collect::<()>(), serve.try_collect::<()>())
-        };
+        let talk = async { tokio::try_join!(ask.try_collect::<()>(), serve.try_collect::<()>()) };
         let (_, spent) = self.proxy.timed(talk).await?;
         let trips = (sockets * turns) as f64;
         let cpu = spent.cpu.as_secs_f64() / trips * 1e6;

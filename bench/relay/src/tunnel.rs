@@ -109,8 +109,7 @@ async fn forward(
 }
 
 async fn copy(client: upgrade::OnUpgrade, upstream: upgrade::OnUpgrade, size: usize) -> Result<()> {
-    let (mut client, mut upstream) =
-        (TokioIo::new(client.await?), TokioIo::new(upstream.await?));
+    let (mut client, mut upstream) = (TokioIo::new(client.await?), TokioIo::new(upstream.await?));
     copy_bidirectional_with_sizes(&mut client, &mut upstream, size, size).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Measured, machine};
+use super::{Measured, method};
 use crate::case::{Bench, size_name};
 use crate::ours;
 use crate::subject::Kind;
@@ -85,7 +85,7 @@ fn lines(cases: &[&Measured]) -> Vec<Line> {
             _ => continue,
         };
         let package = outcome.package.unwrap_or(outcome.name);
-        let name = format!("{package} {}", machine::version(package));
+        let name = format!("{package} {}", method::version(package));
         if let Some(points) = points(&|case| case.outcomes[index].ns()) {
             lines.push(Line { name, class, colour, points });
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Measured, gib_per_s, machine};
+use super::{Measured, gib_per_s, method};
 use crate::case::size_name;
 use crate::harness::Outcome;
 use crate::subject::Kind;
@@ -39,7 +39,7 @@ fn title(measured: &Measured) -> String {
 }
 
 fn name(outcome: &Outcome) -> String {
-    let version = outcome.package.map(|package| format!(" {}", machine::version(package)));
+    let version = outcome.package.map(|package| format!(" {}", method::version(package)));
     let name = format!("{}{}", outcome.name, version.unwrap_or_default());
     match outcome.kind {
         Kind::Ours => format!("**{name}**"),

@@ -8,12 +8,12 @@ use crate::{paths, process};
 pub(super) fn fmt() -> Result<String> {
     process::run(paths::cargo().args(["fmt", "--all", "--check"]))?;
     for manifest in ["bench/Cargo.toml", "fuzz/Cargo.toml"] {
-        process::run(paths::cargo().args(["fmt", "--manifest-path", manifest, "--check"]))?;
+        process::run(paths::cargo().args(["fmt", "--all", "--manifest-path", manifest, "--check"]))?;
     }
     Ok("formatted".into())
 }
 
-/// Clippy over every target: with all features, with the sets a host may choose, and the benchmark,
+/// Clippy over every target: with all features, with the sets a host may choose, and the benchmarks,
 /// which nothing else in ci builds.
 pub(super) fn clippy() -> Result<String> {
     let sets: [&[&str]; 5] = [
@@ -32,10 +32,11 @@ pub(super) fn clippy() -> Result<String> {
         process::run(clippy.args(["--", "-D", "warnings"]))?;
     }
     let mut bench = paths::cargo();
-    bench.args(["clippy", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]);
+    bench.args(["clippy", "--quiet", "--locked", "--workspace"]);
+    bench.args(["--manifest-path", "bench/Cargo.toml"]);
     bench.arg("--target-dir").arg(paths::target().join("bench"));
     process::run(bench.args(["--", "-D", "warnings"]))?;
-    Ok(format!("no warning in {} feature sets and the benchmark", sets.len()))
+    Ok(format!("no warning in {} feature sets and the benchmarks", sets.len()))
 }
 
 /// `cargo doc` of our own crates, and of the codec as its users build it.

@@ -48,9 +48,6 @@ pub(super) fn check(site: &Site, child: &mut Child, folder: &Path, responses: u6
     let ledger: Value = serde_json::from_slice(&read.stdout)?;
     let calls = ledger["model_calls"].as_array().context("no model calls in its ledger")?;
     let completed = calls.iter().filter(|call| call["status"] == "completed").count() as u64;
-    ensure!(
-        completed == responses,
-        "{completed} of {responses} model responses are in its ledger"
-    );
+    ensure!(completed == responses, "{completed} of {responses} model responses are in its ledger");
     Ok(())
 }

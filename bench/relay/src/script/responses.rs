@@ -1,5 +1,7 @@
 //! `OpenAI` Responses over a socket, as an agent and the service speak it.
 
+use std::fmt::Write as _;
+
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::Turn;
@@ -78,7 +80,7 @@ fn create(turn: usize, size: usize) -> String {
     let mut line = 0;
     while output.len() + 200 < size {
         line += 1;
-        output += &format!("src/lib.rs:{line}: a line of what a tool said in turn {turn}\\n");
+        let _ = write!(output, "src/lib.rs:{line}: a line of what a tool said in turn {turn}\\n");
     }
     let previous = match turn {
         0 => "null".to_owned(),
