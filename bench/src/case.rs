@@ -82,13 +82,23 @@ impl Case {
         .collect()
     }
 
+    /// Frames of one pass at least. Where payloads are read, four of 1 MiB would show the memory;
+    /// where they are not, or are written, a pass of one would show what beginning it costs.
+    fn frames(self) -> usize {
+        match self.bench {
+            Bench::DecodeText | Bench::Mask | Bench::Utf8 => 1,
+            Bench::Decode if self.masked => 1,
+            _ => 4,
+        }
+    }
+
     /// The frames of the case.
     pub fn stream(self) -> Stream {
         match self.bench {
-            Bench::DecodeText | Bench::Utf8 => Stream::text(self.size, self.masked),
+            Bench::DecodeText | Bench::Utf8 => Stream::text(self.size, self.masked, self.frames()),
             Bench::Inflate => Stream::compressed(responses::events(self.size)),
             Bench::Head | Bench::Decode | Bench::Encode | Bench::Mask => {
-                Stream::binary(self.size, self.masked)
+                Stream::binary(self.size, self.masked, self.frames())
             }
         }
     }

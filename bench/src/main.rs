@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     if let Some(only) = &arguments.only {
-        let (name, case) = only.split_once(':').context("--only wants IMPL:CASE")?;
+        let (name, case) = only.rsplit_once(':').context("--only wants IMPL:CASE")?;
         return profile(name, case);
     }
     let plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };

@@ -11,8 +11,6 @@ use crate::subject::Yields;
 
 /// Wire bytes of one pass at least: more than a first-level cache, less than a second-level one.
 const PASS: usize = 256 * 1024;
-/// Frames of one pass at least.
-const FRAMES: usize = 4;
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -37,8 +35,8 @@ pub struct Frame {
 }
 
 impl Stream {
-    /// Binary frames of `size` random bytes.
-    pub fn binary(size: usize, masked: bool) -> Self {
+    /// Binary frames of `size` random bytes, `least` of them at least.
+    pub fn binary(size: usize, masked: bool, least: usize) -> Self {
         let mut random = Random::new();
         let payload = || {
             let mut bytes = Vec::with_capacity(size + 8);
@@ -48,14 +46,14 @@ impl Stream {
             bytes.truncate(size);
             bytes
         };
-        Self::of(size, BINARY, masked, payload)
+        Self::of(size, BINARY, masked, least, payload)
     }
 
-    /// Text frames of `size` bytes of ASCII JSON.
+    /// Text frames of `size` bytes of ASCII JSON, `least` of them at least.
     ///
     /// The keys have no high bit, so that the text is still UTF-8 after an implementation that
     /// unmasks in place has masked it again in its next pass.
-    pub fn text(size: usize, masked: bool) -> Self {
+    pub fn text(size: usize, masked: bool, least: usize) -> Self {
         let mut number = 0_u32;
         let payload = || {
             let mut text = String::with_capacity(size + 64);
@@ -66,7 +64,7 @@ impl Stream {
             text.truncate(size);
             text.into_bytes()
         };
-        Self::of(size, TEXT, masked, payload)
+        Self::of(size, TEXT, masked, least, payload)
     }
 
     /// A server's compressed text messages, each a pair of its text and what follows its head.
@@ -74,17 +72,23 @@ impl Stream {
         let mut builder = Builder::default();
         for (plain, deflated) in messages {
             builder.frame(TEXT | RSV1, None, &deflated, &plain);
-            if builder.plain.len() >= PASS && builder.frames.len() >= FRAMES {
+            if builder.plain.len() >= PASS {
                 break;
             }
         }
         builder.build()
     }
 
-    fn of(size: usize, first: u8, masked: bool, mut payload: impl FnMut() -> Vec<u8>) -> Self {
+    fn of(
+        size: usize,
+        first: u8,
+        masked: bool,
+        least: usize,
+        mut payload: impl FnMut() -> Vec<u8>,
+    ) -> Self {
         let mut keys = Random::new();
         let mut builder = Builder::default();
-        while builder.wire.len() < PASS || builder.frames.len() < FRAMES {
+        while builder.wire.len() < PASS || builder.frames.len() < least {
             let plain = payload();
             assert_eq!(plain.len(), size);
             let key = masked.then(|| keys.key().map(|byte| byte & 0x7F));

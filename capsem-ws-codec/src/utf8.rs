@@ -1,7 +1,13 @@
 //! UTF-8 checked piece by piece, with no copy and no heap. Refuses to know where messages end.
 
+use fearless_simd::{Level, Simd, dispatch, prelude::*};
+
 /// Below this length a loop over words is done before a vector unit is asked for.
 const SHORT: usize = 256;
+/// From this length on the machine's widest vectors find the end of what is ASCII.
+const LONG: usize = 4096;
+/// Vectors looked at together, so that one branch serves all of them.
+const TOGETHER: usize = 8;
 
 /// A check of one text that comes in pieces (RFC 6455 section 8.1).
 ///
@@ -107,7 +113,32 @@ fn is_ascii(bytes: &[u8]) -> bool {
 /// Whether this is good text that ends with a character of one byte.
 #[inline]
 fn is_whole(bytes: &[u8]) -> bool {
-    bytes.last().is_some_and(u8::is_ascii) && simdutf8::basic::from_utf8(bytes).is_ok()
+    let ascii = if bytes.len() < LONG { 0 } else { ascii_prefix(bytes) };
+    let rest = bytes.get(ascii..).unwrap_or_default();
+    bytes.last().is_some_and(u8::is_ascii) && simdutf8::basic::from_utf8(rest).is_ok()
+}
+
+/// Bytes at the start that are ASCII for sure.
+#[inline(never)]
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    dispatch!(Level::new(), simd => ascii_vectors(simd, bytes))
+}
+
+/// Inlined, so that it becomes code for the vectors that `simd` proves to be there.
+#[expect(clippy::inline_always, reason = "as fearless_simd asks for")]
+#[inline(always)]
+fn ascii_vectors<S: Simd>(simd: S, bytes: &[u8]) -> usize {
+    let limit = S::u8s::splat(simd, 0x80);
+    let mut ascii = 0;
+    for block in bytes.chunks_exact(TOGETHER * S::u8s::LEN) {
+        let vectors = block.chunks_exact(S::u8s::LEN).map(|it| S::u8s::from_slice(simd, it));
+        let any = vectors.fold(S::u8s::splat(simd, 0), |any, vector| any | vector);
+        if any.simd_ge(limit).any_true() {
+            break;
+        }
+        ascii += block.len();
+    }
+    ascii
 }
 
 /// How many bytes at the end begin a character that is not all there.

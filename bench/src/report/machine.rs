@@ -80,9 +80,10 @@ impl Machine {
              - Before it is timed, each row runs the same code over the same frames into a sink \
              that compares every byte; while timed, frames and bytes are counted. A row that is \
              wrong shows FAILED and the command fails.\n\
-             - One pass is at least 256 KiB of frames and at least four. Buffers begin on a page. \
-             Keys of masked streams are random; of text they have no high bit, so that what is \
-             unmasked in place stays UTF-8 when the next pass masks it again.\n\
+             - One pass is at least 256 KiB of frames, at least four of them unless payloads are \
+             read: then one of 1 MiB is enough, so that the code shows and not the memory. Buffers \
+             begin on a page. Keys of masked streams are random; of text they have no high bit, so \
+             that what is unmasked in place stays UTF-8 when the next pass masks it again.\n\
              - UTF-8 in floors: a loop over words for ASCII of at most 128 bytes, else simdutf8. Peers \
              that leave it to their user get simdutf8.\n\
              - Peers are the newest releases this toolchain builds; wtx has later ones that ask for a \

@@ -99,3 +99,20 @@ fn a_bad_byte_anywhere_in_a_long_text() {
         assert_eq!(by_pieces(&[&text[..at]]), by_library(&text[..at]), "cut off at {at}");
     }
 }
+
+/// Longer than the widest vectors take to begin with: what is not ASCII, anywhere among what is.
+#[test]
+fn the_end_of_ascii_anywhere_in_a_long_text() {
+    let ascii = vec![b'a'; LONG + 1024];
+    let step = if cfg!(miri) { 509 } else { 1 };
+    for at in (0..ascii.len() - 2).step_by(step) {
+        let with = |bytes: &[u8]| {
+            let mut text = ascii.clone();
+            text[at..at + bytes.len()].copy_from_slice(bytes);
+            by_pieces(&[&text])
+        };
+        assert_eq!(with("\u{e9}".as_bytes()), Ok(true), "at {at}");
+        assert_eq!(with(b"\x80"), Err(at), "at {at}");
+        assert_eq!(with(b"\xc3"), Err(at + 1), "at {at}");
+    }
+}
