@@ -8,7 +8,8 @@ use crate::{paths, process};
 pub(super) fn fmt() -> Result<String> {
     process::run(paths::cargo().args(["fmt", "--all", "--check"]))?;
     for manifest in ["bench/Cargo.toml", "fuzz/Cargo.toml"] {
-        process::run(paths::cargo().args(["fmt", "--all", "--manifest-path", manifest, "--check"]))?;
+        let fmt = ["fmt", "--all", "--manifest-path", manifest, "--check"];
+        process::run(paths::cargo().args(fmt))?;
     }
     Ok("formatted".into())
 }
