@@ -24,6 +24,10 @@ const BATCH_RECORDS: usize = 256;
 /// Bytes in one batch, unless its one record is larger.
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// How long a record that nobody waits for may lie until others join its batch: a transaction costs
+/// more than its records. Far below what a crash may take with it, 100 ms.
+const LINGER: Duration = Duration::from_millis(20);
+
 /// A record on its way.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -55,6 +59,8 @@ pub(super) struct Queue {
 struct State {
     entries: VecDeque<Entry>,
     bytes: usize,
+    /// Entries that somebody waits for.
+    awaited: usize,
     /// Set at the bound, cleared at half of it, so givers are not woken for each record.
     full: bool,
     /// A sink refused the batch in hand.
@@ -114,9 +120,12 @@ impl Queue {
         // Under the lock, so that times and numbers run the same way.
         let at = Timestamp::now();
         state.bytes = state.bytes.saturating_add(bytes);
+        state.awaited += usize::from(taken.is_some());
         state.entries.push_back(Entry { at, record, taken, bytes });
         self.signal(&mut state);
-        self.bell.notify_one();
+        if state.entries.len() == 1 || state.batch_is_due() {
+            self.bell.notify_one();
+        }
     }
 
     /// Waits for room; refuses at once where waiting would be in vain.
@@ -204,10 +213,20 @@ impl Queue {
         while state.entries.is_empty() && state.phase == Phase::Running {
             state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let until = Instant::now() + LINGER;
+        while state.phase == Phase::Running && !state.batch_is_due() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = self.bell.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let mut batch = Vec::new();
         let mut bytes = 0;
         while let Some(entry) = state.entries.pop_front() {
             state.bytes -= entry.bytes;
+            state.awaited -= usize::from(entry.taken.is_some());
             bytes += entry.bytes;
             batch.push(entry);
             if batch.len() == BATCH_RECORDS || bytes >= BATCH_BYTES {
@@ -256,6 +275,7 @@ impl Queue {
         state.lost += state.unwritten();
         state.entries.clear();
         state.bytes = 0;
+        state.awaited = 0;
         state.in_hand = 0;
         self.signal(&mut state);
     }
@@ -264,6 +284,11 @@ impl Queue {
 impl State {
     fn over_bound(&self) -> bool {
         self.entries.len() >= QUEUE_RECORDS || self.bytes >= QUEUE_BYTES
+    }
+
+    /// Whether a batch is not to wait for more records.
+    fn batch_is_due(&self) -> bool {
+        self.awaited > 0 || self.entries.len() >= BATCH_RECORDS || self.bytes >= BATCH_BYTES
     }
 
     fn below_half(&self) -> bool {
