@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, config::DbConfig, params};
 
 use super::{Shortfall, Sink};
 use crate::{Error, Stamped};
@@ -122,6 +122,8 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "wal")?;
     // A write survives the death of the process; the last ones may not survive a power cut.
     db.pragma_update(None, "synchronous", "normal")?;
+    // One plan a statement: else a build with statistics makes a new one for each value bound.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch(SCHEMA)
 }
 
