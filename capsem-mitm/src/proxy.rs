@@ -58,6 +58,8 @@ impl Context {
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         let watch = visit.watch();
+        // What is moved into a future is in it twice; in a box, once.
+        let task = Box::pin(task);
         self.spawn(async move {
             // Dropped after the task, in whichever way it ends.
             let _watch = watch;
@@ -69,6 +71,7 @@ impl Context {
     /// cut off.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cut = self.cut.clone();
+        let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 () = task => {}

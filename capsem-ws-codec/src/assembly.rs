@@ -21,6 +21,8 @@ pub(crate) const SCRATCH: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Assembly {
     limits: Limits,
+    /// [`Limits::capture`] of the next message.
+    capture: usize,
     opcode: Opcode,
     pub(crate) compressed: bool,
     pub(crate) payload: Vec<u8>,
@@ -34,6 +36,7 @@ impl Assembly {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            capture: limits.capture,
             opcode: Opcode::Binary,
             compressed: false,
             payload: Vec::new(),
@@ -44,12 +47,18 @@ impl Assembly {
         }
     }
 
+    /// From the next message on.
+    pub(crate) fn set_capture(&mut self, bytes: usize) {
+        self.capture = bytes;
+    }
+
     /// Begins a frame, and with its first one a message.
     #[inline]
     pub(crate) fn begin(&mut self, head: FrameHead) {
         if head.opcode != Opcode::Continuation {
             self.opcode = head.opcode;
             self.compressed = head.rsv1;
+            self.limits.capture = self.capture;
             self.payload.clear();
             if self.payload.capacity() > KEPT && self.len <= KEPT as u64 {
                 self.payload.shrink_to(KEPT);

@@ -146,6 +146,23 @@ impl Reader {
         self.lies_here.then(|| self.assembly.message(&self.assembly.payload))
     }
 
+    /// Keeps at most `bytes` of the next message and those after it, as a new
+    /// [`Limits::capture`] would: for who learns that nobody reads them. Checks and totals stay.
+    pub fn set_capture(&mut self, bytes: usize) {
+        self.assembly.set_capture(bytes);
+    }
+
+    /// Gives back the memory of the last message, which the next one takes anew: for a connection
+    /// that rests. [`last`](Self::last) gives nothing then. Does nothing inside a message; what an
+    /// inflater must remember stays.
+    pub fn release(&mut self) {
+        if !self.in_message() {
+            self.lies_here = false;
+            self.unmasked = Vec::new();
+            self.assembly.payload = Vec::new();
+        }
+    }
+
     /// Bytes of the frame under way that were consumed; 0 at a frame border. After an error: how
     /// far before the position of `input` the last border lies.
     #[must_use]

@@ -5,15 +5,24 @@
 
 use super::{close::Cause, config::Config, gate::Holder, session::Hooks};
 use capsem_ws_codec::{Counters, Deflate, Item, Message, Opcode, Reader, Role};
-use std::{future::Future, io, mem, time::Duration};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    io, mem,
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     task::yield_now,
     time::{Instant, timeout},
 };
 
-/// Bytes read at once: one full TLS record, so that it goes on as one.
-const CHUNK: usize = 16 * 1024;
+/// Bytes read at once at least: one full TLS record.
+const RECORD: usize = 16 * 1024;
+/// And at most, where more of them have come: they go on by one call of the kernel.
+const CHUNK: usize = 4 * RECORD;
 /// Compressed bytes checked at once: they inflate to a mebibyte at most.
 const SLICE: usize = 1024;
 /// The opcode of a Close frame.
@@ -35,12 +44,19 @@ pub(super) enum Border {
     Message,
 }
 
+thread_local! {
+    /// The buffer of a connection that had nothing to read, for the next one on this thread.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 #[derive(Debug)]
 pub(super) struct Pump<R, W> {
     from: Role,
     source: R,
     sink: W,
     reader: Reader,
+    /// What reading on gives, where that is known already.
+    ahead: Option<io::Result<usize>>,
     /// Read bytes; `held[sent..good]` wait to be written, `held[checked..]` to be checked.
     held: Vec<u8>,
     sent: usize,
@@ -112,6 +128,7 @@ where
             source,
             sink,
             reader: Reader::new(from, deflate, config.limits),
+            ahead: None,
             held: Vec::new(),
             sent: 0,
             good: 0,
@@ -203,7 +220,7 @@ where
     /// Reads and drops what still comes until the source ends, so that closing does not reset a
     /// peer that has yet to read its Close.
     pub(super) async fn discard(&mut self) {
-        self.held.resize(CHUNK, 0);
+        self.held.resize(RECORD, 0);
         while matches!(self.source.read(&mut self.held).await, Ok(n) if n > 0) {}
     }
 
@@ -254,7 +271,7 @@ where
         } else {
             held.clear();
             (self.sent, self.good, self.checked) = (0, 0, 0);
-            held.reserve(CHUNK);
+            held.reserve(RECORD);
             tokio::select! {
                 end = holder.judged(hooks) => end,
                 read = source.read_buf(held) => match read {
@@ -320,9 +337,10 @@ where
     async fn read_chunk(&mut self) -> Result<(), Cause> {
         self.held.clear();
         (self.sent, self.good, self.checked) = (0, 0, 0);
-        self.held.reserve(CHUNK);
-        let read = self.source.read_buf(&mut self.held);
-        let got = if self.reader.frame_consumed() > 0 {
+        let Self { source, reader, held, ahead, .. } = self;
+        let amid = reader.frame_consumed() > 0;
+        let read = poll_fn(|cx| poll_fill(source, reader, held, ahead, cx));
+        let got = if amid {
             match within(self.stall, read).await {
                 Some(got) => got,
                 None => return Err(Cause::Stalled { by: self.from, after: self.stall }),
@@ -443,6 +461,42 @@ where
         };
         (begins >= self.sent).then_some(begins)
     }
+}
+
+/// Reads what has come, up to [`CHUNK`] bytes. While nothing has, nothing is held: a connection that
+/// rests costs no buffer.
+fn poll_fill<R: AsyncRead + Unpin>(
+    source: &mut R,
+    reader: &mut Reader,
+    held: &mut Vec<u8>,
+    ahead: &mut Option<io::Result<usize>>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if let Some(end) = ahead.take() {
+        return Poll::Ready(end);
+    }
+    if held.capacity() == 0 {
+        *held = SPARE.take();
+    }
+    while held.len() + RECORD <= CHUNK {
+        let had = held.len();
+        held.reserve(RECORD);
+        match pin!(source.read_buf(held)).poll(cx) {
+            Poll::Ready(Ok(n)) if n > 0 => {}
+            Poll::Ready(end) if had > 0 => {
+                *ahead = Some(end);
+                break;
+            }
+            Poll::Pending if had > 0 => break,
+            Poll::Ready(end) => return Poll::Ready(end),
+            Poll::Pending => {
+                SPARE.set(mem::take(held));
+                reader.release();
+                return Poll::Pending;
+            }
+        }
+    }
+    Poll::Ready(Ok(held.len()))
 }
 
 /// The length of the Close frame that an end came with.

@@ -100,7 +100,7 @@ pub struct Refusal {
 /// Relays frames both ways until either side, a violation, a deadline or the drain ends it.
 ///
 /// Both streams stand right after the handshake `accepted` describes. Every byte read is checked
-/// before it is written; a chunk is at most 16 KiB, so back-pressure is the sockets' own. The
+/// before it is written; a chunk is at most 64 KiB, so back-pressure is the sockets' own. The
 /// first cause to end either direction decides [`Ended`]:
 ///
 /// * a Close frame is relayed as it came, and the answer is awaited for `close_timeout`;
