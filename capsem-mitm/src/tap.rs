@@ -19,7 +19,7 @@ use capsem_ws_codec::{Counters, Message, Opcode, Role};
 use std::{
     collections::HashMap,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -31,6 +31,8 @@ pub(crate) struct Tap {
     ledger: Ledger,
     /// Both are there until the tunnel ends.
     open: Option<(ExchangeLog, WsEvidence)>,
+    /// When the last bytes came, since the exchange began.
+    now: Duration,
     revoked: Option<Revoked>,
     judge: Judge,
     /// The API the socket shows to speak, where its path says nothing.
@@ -60,6 +62,7 @@ impl Tap {
         Self {
             ledger,
             open: Some((log, WsEvidence::new(settings))),
+            now: Duration::ZERO,
             revoked: Some(judge.revoked(followed)),
             judge,
             api,
@@ -152,20 +155,33 @@ impl Tap {
 }
 
 impl Session for Tap {
+    fn on_read(&mut self) {
+        if let Some((log, _)) = &self.open {
+            self.now = log.elapsed();
+        }
+    }
+
     fn on_message(&mut self, from: Role, message: &Message<'_>) {
         let Some((log, evidence)) = &mut self.open else { return };
         self.counters.messages += 1;
         self.counters.bytes = self.counters.bytes.saturating_add(message.len);
-        let now = log.elapsed();
-        aside(message.len, || match from {
+        let now = self.now;
+        aside(message.payload.len() as u64, || match from {
             Role::Client => evidence.client_message(now, seen(message)),
             Role::Server => evidence.server_message(now, seen(message)),
         });
-        log.tool_uses(evidence.take_tool_uses());
-        let calls = evidence.take_calls();
-        if !calls.is_empty() {
+        if evidence.has_ended() {
+            log.tool_uses(evidence.take_tool_uses());
+            let calls = evidence.take_calls();
             self.calls(calls);
         }
+    }
+
+    fn reads(&mut self, from: Role) -> usize {
+        self.open.as_ref().map_or(0, |(_, evidence)| match from {
+            Role::Client => evidence.reads_of_client(),
+            Role::Server => evidence.reads_of_server(),
+        })
     }
 
     fn hold(&mut self, from: Role) -> Option<usize> {

@@ -112,14 +112,17 @@ impl Assembly {
 
     /// Checks text that is not kept.
     fn pass_by(&mut self, wire: &[u8], mask: Option<Mask>) -> Result<(), (Error, usize)> {
+        let Some(mask) = mask else {
+            check_text(self.opcode, &mut self.utf8, wire, self.len)?;
+            self.len += wire.len() as u64;
+            return Ok(());
+        };
         let mut scratch = [0; SCRATCH];
         let mut done = 0;
         for wire in wire.chunks(SCRATCH) {
             let Some(copy) = scratch.get_mut(..wire.len()) else { break };
             copy.copy_from_slice(wire);
-            if let Some(mask) = mask {
-                mask.apply(copy);
-            }
+            mask.apply(copy);
             check_text(self.opcode, &mut self.utf8, copy, self.len)
                 .map_err(|(error, good)| (error, done + good))?;
             self.len += wire.len() as u64;

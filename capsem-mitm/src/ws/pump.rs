@@ -55,6 +55,8 @@ pub(super) struct Pump<R, W> {
     source: R,
     sink: W,
     reader: Reader,
+    /// Bytes of a message that are kept, at most.
+    capture: usize,
     /// What reading on gives, where that is known already.
     ahead: Option<io::Result<usize>>,
     /// Read bytes; `held[sent..good]` wait to be written, `held[checked..]` to be checked.
@@ -128,6 +130,7 @@ where
             source,
             sink,
             reader: Reader::new(from, deflate, config.limits),
+            capture: config.limits.capture,
             ahead: None,
             held: Vec::new(),
             sent: 0,
@@ -370,11 +373,11 @@ where
         let mut stop = None;
         while stop.is_none() && self.checked < self.held.len() {
             let before = self.checked;
-            self.hold_if_asked(hooks);
+            self.look_ahead(hooks);
             let most = self.held.len().min(self.checked + self.slice);
             let mut slice = &self.held[self.checked..most];
             stop = match &mut self.holder {
-                None => check_slice(self.from, &mut self.reader, &mut slice, hooks),
+                None => check_slice(self.from, &mut self.reader, self.capture, &mut slice, hooks),
                 Some(holder) => holder.read(&mut self.reader, &mut slice, hooks).map(Stop::End),
             };
             self.checked = most - slice.len();
@@ -409,18 +412,25 @@ where
         }
     }
 
-    /// Begins to hold messages back, between two of them, if the next is to be held.
-    fn hold_if_asked(&mut self, hooks: &Hooks<'_>) {
+    /// Between two messages: begins to hold them back, if the next is to be held, or keeps no more
+    /// of it than is looked at.
+    fn look_ahead(&mut self, hooks: &Hooks<'_>) {
         let between = !self.reader.in_message() && self.reader.frame_consumed() == 0;
-        if self.holder.is_none() && between && hooks.hold(self.from).is_some() {
-            self.approve(None);
-            // Whether compressed messages refer to the ones before them.
-            let takeover = self.deflate.is_some_and(|agreed| match self.from {
-                Role::Client => !agreed.client_no_context_takeover,
-                Role::Server => !agreed.server_no_context_takeover,
-            });
-            self.holder = Some(Holder::new(self.from, takeover));
+        if self.holder.is_some() || !between {
+            return;
         }
+        let next = hooks.next(self.from);
+        if !next.held {
+            return self.reader.set_capture(next.reads.min(self.capture));
+        }
+        self.approve(None);
+        self.reader.set_capture(self.capture);
+        // Whether compressed messages refer to the ones before them.
+        let takeover = self.deflate.is_some_and(|agreed| match self.from {
+            Role::Client => !agreed.client_no_context_takeover,
+            Role::Server => !agreed.server_no_context_takeover,
+        });
+        self.holder = Some(Holder::new(self.from, takeover));
     }
 
     /// Lets what was checked go on as it came. What ends the direction with it.
@@ -520,6 +530,7 @@ enum Stop {
 fn check_slice(
     from: Role,
     reader: &mut Reader,
+    capture: usize,
     slice: &mut &[u8],
     hooks: &Hooks<'_>,
 ) -> Option<Stop> {
@@ -529,9 +540,11 @@ fn check_slice(
                 return Some(Stop::Large);
             }
             Ok(Some(Item::Message(message))) => {
-                if hooks.message(from, &message) {
+                let next = hooks.message(from, &message);
+                if next.held {
                     return Some(Stop::Hold);
                 }
+                reader.set_capture(next.reads.min(capture));
             }
             Ok(Some(Item::Close(close))) => {
                 // Nothing after a Close is relayed (RFC 6455 section 5.5.1).

@@ -28,11 +28,22 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// What a host hears of one tunnel. Calls are synchronous and come in wire order per direction.
 pub trait Session: Send + 'static {
+    /// Bytes came; the messages that end in them come next. For who notes when a message came: a
+    /// look at the clock for each would cost more than many a message.
+    fn on_read(&mut self) {}
+
     /// A whole message was read. Its payload is unmasked and inflated, and at most
     /// [`Limits::capture`](capsem_ws_codec::Limits) bytes long. It goes on whatever this does; one
     /// longer than 128 KiB that was not held has gone on already.
     fn on_message(&mut self, from: Role, message: &Message<'_>) {
         let _ = (from, message);
+    }
+
+    /// How many bytes of the next message of `from` [`on_message`](Self::on_message) looks at, at most,
+    /// where it is not held. Asked before each message; what nobody looks at need not be unmasked.
+    fn reads(&mut self, from: Role) -> usize {
+        let _ = from;
+        usize::MAX
     }
 
     /// Whether the next message of `from` is held until it is judged, and how many bytes of it,
@@ -142,6 +153,20 @@ pub(super) struct Hooks<'a> {
     taken: Notify,
 }
 
+/// What is to become of a direction's next message.
+pub(super) struct Next {
+    /// It is to be held.
+    pub(super) held: bool,
+    /// Bytes of it that are looked at, at most, if it is not.
+    pub(super) reads: usize,
+}
+
+impl Next {
+    fn of(session: &mut dyn Session, from: Role) -> Self {
+        Self { held: session.hold(from).is_some(), reads: session.reads(from) }
+    }
+}
+
 /// Bytes of frames of our own that may wait for the client before more is read from it.
 const ASIDES: usize = 64 * 1024;
 
@@ -156,11 +181,16 @@ impl<'a> Hooks<'a> {
         }
     }
 
-    /// Shows a message that goes on. Whether the next one is to be held.
-    pub(super) fn message(&self, from: Role, message: &Message<'_>) -> bool {
+    /// Shows a message that goes on, and asks what is to become of the next one.
+    pub(super) fn message(&self, from: Role, message: &Message<'_>) -> Next {
         let mut session = lock(self.session);
         session.on_message(from, message);
-        session.hold(from).is_some()
+        Next::of(&mut *session, from)
+    }
+
+    /// Asks what is to become of the next message.
+    pub(super) fn next(&self, from: Role) -> Next {
+        Next::of(&mut *lock(self.session), from)
     }
 
     pub(super) fn hold(&self, from: Role) -> Option<usize> {
@@ -223,6 +253,7 @@ impl<'a> Hooks<'a> {
     /// Bytes came: the socket is not idle.
     pub(super) fn touch(&self) {
         *lock(&self.touched) = Instant::now();
+        lock(self.session).on_read();
     }
 
     /// Resolves when nothing came for `limit`; never, when it is zero.

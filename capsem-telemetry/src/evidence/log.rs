@@ -77,6 +77,11 @@ impl Log {
         self.tool_uses.push(tool);
     }
 
+    /// Whether there is anything to take.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.finished.is_empty() || !self.tool_uses.is_empty()
+    }
+
     /// The calls that have ended since this was last asked, in the order they ended.
     pub(super) fn take_finished(&mut self) -> Vec<Finished> {
         std::mem::take(&mut self.finished)

@@ -51,6 +51,9 @@ enum Reading {
     Unknown(Opaque),
 }
 
+/// Bytes that tell JSON from what is none, and as many as are copied with no loss of time.
+const GLANCE: usize = 1024;
+
 /// Messages nobody here can read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Opaque {
@@ -66,6 +69,23 @@ impl WsEvidence {
                 .map_or(Reading::Unknown(Opaque::default()), Reading::Known),
         };
         Self { settings, reading }
+    }
+
+    /// How many bytes of the client's next message are looked at, at most; of those after it too, until
+    /// one was read.
+    pub fn reads_of_client(&self) -> usize {
+        match self.reading {
+            Reading::Known(_) | Reading::Undecided(_) => usize::MAX,
+            Reading::Unknown(_) => GLANCE,
+        }
+    }
+
+    /// The same of the server's messages.
+    pub fn reads_of_server(&self) -> usize {
+        match self.reading {
+            Reading::Known(_) => usize::MAX,
+            Reading::Undecided(_) | Reading::Unknown(_) => GLANCE,
+        }
     }
 
     /// Reads a message the client sent, which had come whole at `now`.
@@ -112,6 +132,14 @@ impl WsEvidence {
             Reading::Undecided(opaque) | Reading::Unknown(opaque) => {
                 opaque.reason.get_or_insert(reason);
             }
+        }
+    }
+
+    /// Whether a call or a tool use has ended that was not yet taken.
+    pub fn has_ended(&mut self) -> bool {
+        match &mut self.reading {
+            Reading::Known(interpreter) => interpreter.log().has_ended(),
+            Reading::Undecided(_) | Reading::Unknown(_) => false,
         }
     }
 
