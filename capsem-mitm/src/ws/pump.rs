@@ -369,7 +369,7 @@ where
 
     /// Checks the chunk, or as much of it as a turn allows, and shows its messages.
     fn check(&mut self, hooks: &Hooks<'_>) {
-        let turn = Instant::now();
+        let mut turn = None;
         let mut stop = None;
         while stop.is_none() && self.checked < self.held.len() {
             let before = self.checked;
@@ -384,7 +384,11 @@ where
             if matches!(stop, Some(Stop::Hold)) {
                 stop = None;
                 self.approve(None);
-            } else if self.checked == before || turn.elapsed() > TURN {
+                continue;
+            }
+            let late = self.checked < self.held.len()
+                && turn.get_or_insert_with(Instant::now).elapsed() > TURN;
+            if self.checked == before || late {
                 break;
             }
         }
@@ -558,7 +562,16 @@ fn check_slice(
     }
 }
 
-/// `None` when `limit` passed first; a zero limit is none.
+/// `None` when `limit` passed first; a zero limit is none. What is done at once costs no timer.
 async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    if limit.is_zero() { Some(future.await) } else { timeout(limit, future).await.ok() }
+    let mut future = pin!(future);
+    let at_once = poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    match at_once.await {
+        None if limit.is_zero() => Some(future.await),
+        None => timeout(limit, future).await.ok(),
+        done => done,
+    }
 }

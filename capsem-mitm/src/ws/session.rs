@@ -303,6 +303,8 @@ where
         let mut revoked = pin!(hooks.revoked());
         loop {
             return tokio::select! {
+                // Nothing here starves what is below it: each ends the wait when it is ready.
+                biased;
                 cause = self.up.run(hooks) => cause,
                 cause = self.down.run(hooks) => cause,
                 refusal = revoked.as_mut() => Cause::Refused(refusal),
