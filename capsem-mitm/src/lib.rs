@@ -37,6 +37,9 @@ mod decide;
 mod detect;
 #[cfg(feature = "proxy")]
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "proxy")]
 mod guard;
 #[cfg(feature = "proxy")]

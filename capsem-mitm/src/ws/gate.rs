@@ -248,15 +248,19 @@ impl Holder {
 
     /// Does what was said of a whole message.
     fn carry_out(&mut self, gate: Gate, message: &Message<'_>, hooks: &Hooks<'_>) -> Option<Cause> {
+        if let Gate::Wait(judging) = gate {
+            self.state = State::Waiting { judging, kept: Kept::of(message) };
+            return None;
+        }
+        let mut frames = self.take_message(message);
         match gate {
-            Gate::Forward => {
-                hand_on(&mut self.parked, &mut self.out);
+            Gate::Forward | Gate::Wait(_) => {
+                hand_on(&mut frames, &mut self.out);
                 hooks.message(self.from, message);
                 None
             }
             Gate::Refuse { refusal, answer } => {
                 count(&mut self.withheld, message);
-                self.parked = Vec::new();
                 hooks.refused(self.from, message, &refusal);
                 if self.takeover && message.compressed {
                     return Some(Cause::Refused(refusal));
@@ -266,15 +270,18 @@ impl Holder {
             }
             Gate::Close(refusal) => {
                 count(&mut self.withheld, message);
-                self.parked = Vec::new();
                 hooks.refused(self.from, message, &refusal);
                 Some(Cause::Refused(refusal))
             }
-            Gate::Wait(judging) => {
-                self.state = State::Waiting { judging, kept: Kept::of(message) };
-                None
-            }
         }
+    }
+
+    /// Takes the frames of a whole message out of what is parked; behind them the beginning of a
+    /// control frame may wait, which goes on whatever becomes of the message.
+    fn take_message(&mut self, message: &Message<'_>) -> Vec<u8> {
+        let len = usize::try_from(message.wire_len).unwrap_or(usize::MAX);
+        let behind = self.parked.split_off(len.min(self.parked.len()));
+        mem::replace(&mut self.parked, behind)
     }
 
     /// Tells the client in place of a message.
