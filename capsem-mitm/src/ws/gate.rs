@@ -48,6 +48,10 @@ pub(super) struct Holder {
     state: State,
     /// What was read and did not go on.
     withheld: Counters,
+    /// What had been read when the message under way began.
+    began: Counters,
+    /// Control frames that passed it by since.
+    aside: Counters,
 }
 
 enum State {
@@ -75,8 +79,9 @@ struct Kept {
 impl Holder {
     pub(super) fn new(from: Role, takeover: bool) -> Self {
         let (parked, out) = (Vec::new(), Vec::new());
-        let withheld = Counters::default();
-        Self { from, takeover, parked, out, amid_frame: false, state: State::Flowing, withheld }
+        let [withheld, began, aside] = [Counters::default(); 3];
+        let (amid_frame, state) = (false, State::Flowing);
+        Self { from, takeover, parked, out, amid_frame, state, withheld, began, aside }
     }
 
     /// What of `read`, the totals of the reader, went on.
@@ -84,7 +89,13 @@ impl Holder {
         let mut withheld = self.withheld;
         match &self.state {
             State::Waiting { kept, .. } => count(&mut withheld, &kept.message()),
-            _ => withheld.wire_bytes += self.parked.len() as u64,
+            // All since the message began, but for the control frames that passed it by.
+            State::Holding(_) | State::Dropping => {
+                withheld.frames += read.frames - self.began.frames - self.aside.frames;
+                withheld.wire_bytes +=
+                    read.wire_bytes - self.began.wire_bytes - self.aside.wire_bytes;
+            }
+            State::Flowing => withheld.wire_bytes += self.parked.len() as u64,
         }
         Counters {
             frames: read.frames.saturating_sub(withheld.frames),
@@ -131,6 +142,7 @@ impl Holder {
             let between = !reader.in_message() && reader.frame_consumed() == 0;
             if between && !self.is_waiting() {
                 self.state = hooks.hold(self.from).map_or(State::Flowing, State::Holding);
+                (self.began, self.aside) = (reader.counters(), Counters::default());
             }
             let before = *slice;
             let item = reader.read(slice);
@@ -212,6 +224,8 @@ impl Holder {
         if matches!(self.state, State::Flowing) {
             return hand_on(&mut self.parked, &mut self.out);
         }
+        self.aside.frames += 1;
+        self.aside.wire_bytes += (head + payload) as u64;
         let at = self.parked.len().saturating_sub(head + payload);
         self.out.extend_from_slice(self.parked.get(at..).unwrap_or_default());
         self.parked.truncate(at);

@@ -53,7 +53,8 @@ pub(super) struct Heard<'a> {
     from: Role,
     /// Frames of the other side.
     relayed: Vec<Frame<'a>>,
-    answers: Vec<&'a [u8]>,
+    /// Answers of the host, in place of messages it refused.
+    pub(super) answers: usize,
     /// Whether a Close ends it.
     closed: bool,
     /// The code of that Close, if it is none of the other side's.
@@ -83,8 +84,7 @@ impl<'a> Heard<'a> {
                 told = *code;
             }
         }
-        let answers = answers.iter().map(|answer| &answer.bytes[2..]).collect();
-        Self { from: said.from, relayed, answers, closed: read.closed, told }
+        Self { from: said.from, relayed, answers: answers.len(), closed: read.closed, told }
     }
 
     /// All that was approved is there, in order and unchanged, and nothing else: as yet, or to its end.

@@ -111,13 +111,11 @@ impl Host {
         let host = self.clone();
         Box::pin(poll_fn(move |cx| {
             let mut state = host.state();
-            match ready(&mut state) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    state.waiting = Some(cx.waker().clone());
-                    Poll::Pending
-                }
+            let done = ready(&mut state);
+            if done.is_none() {
+                state.waiting = Some(cx.waker().clone());
             }
+            done.map_or(Poll::Pending, Poll::Ready)
         }))
     }
 }

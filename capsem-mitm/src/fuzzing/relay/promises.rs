@@ -52,6 +52,15 @@ pub(super) fn check(script: &Script, course: &Course, said: &[Said; 2]) {
         heard.check_order(script, said, shown, course.outlived);
         heard.check_counts(script, course, said, shown);
         heard.check_close(script, course);
+        let refusals = |shown: &Shown| {
+            let passed = |fate: &&Fate| matches!(fate, Fate::Passed(_));
+            shown.fates.len() - shown.fates.iter().filter(passed).count() + shown.unjudged.len()
+        };
+        let most = match said.from {
+            Role::Client => 0,
+            Role::Server => course.shown.iter().map(refusals).sum(),
+        };
+        assert!(heard.answers <= most, "{} answers to {most} refusals", heard.answers);
     }
     if course.outlived {
         check_open(script, said, refused);

@@ -139,7 +139,9 @@ impl Plan {
 
 impl Script {
     pub(super) fn read(data: &[u8]) -> Option<Self> {
-        let (&[setup, limits, cut, a, b, c, d, e, f, g, h], mut rest) = data.split_first_chunk()?;
+        let (&[setup, limits, cut], rest) = data.split_first_chunk()?;
+        let (&client, rest) = rest.split_first_chunk()?;
+        let (&server, mut rest) = rest.split_first_chunk()?;
         let most = if setup & 1 == 0 { MOST } else { MOST_COMPRESSED };
         let mut sent = [most; 2].map(|left| Sent { left, last: Vec::new() });
         let mut hasher = DefaultHasher::new();
@@ -154,7 +156,7 @@ impl Script {
             limits: small(limits),
             idle_timeout: Duration::from_secs(if setup & 8 == 0 { 0 } else { 10 }),
             cut,
-            plans: [Plan([a, b, c, d]), Plan([e, f, g, h])],
+            plans: [Plan(client), Plan(server)],
             ops: iter::from_fn(|| Op::read(&mut rest, &mut sent)).collect(),
         })
     }
