@@ -28,6 +28,8 @@ pub(crate) enum ForwardError {
     Http(#[source] hyper::Error),
     #[error("the upstream sent nothing but interim responses")]
     Interim,
+    #[error("the upstream switched protocols, and nobody asked it to")]
+    Switched,
     #[error("the request body broke off")]
     Request,
     #[error("the upstream did not begin its response within {0:?}")]
@@ -38,7 +40,7 @@ impl ForwardError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Dial(error) => error.status(),
-            Self::Http(_) | Self::Interim => StatusCode::BAD_GATEWAY,
+            Self::Http(_) | Self::Interim | Self::Switched => StatusCode::BAD_GATEWAY,
             Self::Request => StatusCode::BAD_REQUEST,
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -49,6 +51,7 @@ impl ForwardError {
             Self::Dial(error) => error.class(),
             Self::Http(error) => class_of(error),
             Self::Interim => FaultClass::Head,
+            Self::Switched => FaultClass::Bad101,
             Self::Request => FaultClass::Eof,
             Self::Timeout(_) => FaultClass::Stall,
         }
@@ -112,7 +115,7 @@ async fn send(
         let again = request.body().is_end_stream() && request.method().is_idempotent();
         let spare = again.then(|| head_of(&request).map(|()| exchanged.no_body()));
         match kept.sender.try_send_request(request).await {
-            Ok(response) => return Ok(settle(client, kept, response)),
+            Ok(response) => return settle(client, kept, response),
             Err(mut error) => match error.take_message().or(spare) {
                 Some(unsent) => request = unsent,
                 None => return Err(ForwardError::Http(error.into_error())),
@@ -121,7 +124,7 @@ async fn send(
     }
     let mut kept = connect(&client.cx.upstream, permit).await?;
     let response = kept.sender.send_request(request).await.map_err(ForwardError::Http)?;
-    Ok(settle(client, kept, response))
+    settle(client, kept, response)
 }
 
 /// A copy of a request without its body.
@@ -138,10 +141,13 @@ fn settle(
     client: &Client,
     kept: Kept,
     response: Response<Incoming>,
-) -> (Response<Incoming>, SocketAddr) {
+) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ForwardError::Switched);
+    }
     let address = kept.address;
     client.lane.keep(kept);
-    (headers::response(response), address)
+    Ok((headers::response(response), address))
 }
 
 async fn connect(upstream: &Upstream, permit: &Permit) -> Result<Kept, ForwardError> {

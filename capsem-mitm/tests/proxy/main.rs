@@ -7,14 +7,19 @@
 mod support;
 
 mod ask;
+mod authorities;
 mod credentials;
 mod deadlines;
 mod evidence;
 mod gate;
+mod handshakes;
+mod heads;
+mod hellos;
 mod http;
+mod inside;
 #[cfg(feature = "cli")]
 mod program;
-mod refusals;
+
 mod reload;
 mod slashes;
 mod tunnel;

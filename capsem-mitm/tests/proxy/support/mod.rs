@@ -2,14 +2,20 @@
 
 mod client;
 mod frames;
+mod names;
 mod rig;
+mod table;
 mod upstream;
+mod way;
 
 pub(crate) use self::{
     client::{Client, Path, upgrade},
     frames::{Ear, Heard, Voice, frame},
+    names::Names,
     rig::{Front, HOST, Rig, check_whole, only},
+    table::{NEXT, UPGRADE, table},
     upstream::{Connection, Upstream, header},
+    way::Way,
 };
 
 use std::{future::Future, time::Duration};
