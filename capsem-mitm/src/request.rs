@@ -79,7 +79,7 @@ impl Intent {
         }
         let (scheme, authority) = settle(route, &parts.uri, &parts.headers)?;
         let path = parts.uri.path();
-        check_path(path)?;
+        check_path(&parts.method, path)?;
         check_nominations(&parts.headers)?;
         Ok(Self {
             kind: kind_of(parts)?,
@@ -203,20 +203,25 @@ const ENCODINGS: usize = 3;
 
 /// Refuses a path that no honest client sends and that parsers disagree on. What is left may still
 /// have several readings; policy judges them all (see [`readings`]).
-fn check_path(path: &str) -> Result<(), Refusal> {
+fn check_path(method: &Method, path: &str) -> Result<(), Refusal> {
     let refuse = |reason| Err(Refusal::new(StatusCode::BAD_REQUEST, FaultClass::Authority, reason));
-    if path != "*" && !path.starts_with('/') {
+    if path == "*" && *method == Method::OPTIONS {
+        return Ok(());
+    }
+    if !path.starts_with('/') {
         return refuse("the path does not begin with a slash");
     }
     if std::iter::successors(decoded(path), |path| decoded(path)).nth(ENCODINGS).is_some() {
         return refuse("the path is percent-encoded over and over");
     }
-    let is_dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
     for read in readings(path) {
-        if may_name_an_authority(path, &read) || read.contains(['\\', '\0']) {
+        if may_name_an_authority(path, &read) || read.contains('\\') {
             return refuse("the path could be read as another authority or path");
         }
-        if read.split('/').any(is_dots) {
+        if read.contains(|letter: char| letter.is_ascii_control()) {
+            return refuse("the path has a control character");
+        }
+        if read.split('/').any(|segment| matches!(segment, "." | "..")) {
             return refuse("the path has a dot segment");
         }
     }
@@ -236,13 +241,14 @@ fn may_name_an_authority(path: &str, read: &str) -> bool {
 }
 
 /// The ways a path can be read, as written first: with its percent-encodings decoded until nothing
-/// changes, and with each run of slashes as one, in any order. For a path that passed
-/// [`check_path`] they are few.
+/// changes, each run of slashes as one, the parameters of its segments left out, and cut where a
+/// query or fragment would begin, in any order. For a path that passed [`check_path`] they are few.
 pub(crate) fn readings(path: &str) -> Vec<String> {
     let mut read = vec![path.to_owned()];
     let mut next = 0;
     while let Some(path) = read.get(next) {
-        for other in [decoded(path), collapsed(path)].into_iter().flatten() {
+        let others = [decoded(path), collapsed(path), without_parameters(path), cut(path)];
+        for other in others.into_iter().flatten() {
             if !read.contains(&other) {
                 read.push(other);
             }
@@ -264,6 +270,18 @@ fn collapsed(path: &str) -> Option<String> {
         }
         read
     })
+}
+
+/// The path with each segment ending at its first semicolon, if it has any: how a server that takes
+/// what follows for parameters (RFC 3986 section 3.3) would read it.
+fn without_parameters(path: &str) -> Option<String> {
+    let bare = |segment: &'_ str| segment.split(';').next().unwrap_or_default().to_owned();
+    path.contains(';').then(|| path.split('/').map(bare).collect::<Vec<_>>().join("/"))
+}
+
+/// The path up to what a server that decodes too early takes for a query or fragment.
+fn cut(path: &str) -> Option<String> {
+    path.find(['?', '#']).map(|end| path[..end].to_owned())
 }
 
 /// The path with its ASCII percent-encodings decoded, if it has any: how a server that decodes

@@ -23,6 +23,8 @@ pub(crate) enum ForwardError {
     Http(#[source] hyper::Error),
     #[error("the upstream sent nothing but interim responses")]
     Interim,
+    #[error("the upstream switched protocols, and nobody asked it to")]
+    Switched,
     #[error("the request body broke off")]
     Request,
     #[error("the upstream did not begin its response within {0:?}")]
@@ -33,7 +35,7 @@ impl ForwardError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Dial(error) => error.status(),
-            Self::Http(_) | Self::Interim => StatusCode::BAD_GATEWAY,
+            Self::Http(_) | Self::Interim | Self::Switched => StatusCode::BAD_GATEWAY,
             Self::Request => StatusCode::BAD_REQUEST,
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -44,6 +46,7 @@ impl ForwardError {
             Self::Dial(error) => error.class(),
             Self::Http(error) => class_of(error),
             Self::Interim => FaultClass::Head,
+            Self::Switched => FaultClass::Bad101,
             Self::Request => FaultClass::Eof,
             Self::Timeout(_) => FaultClass::Stall,
         }
@@ -107,7 +110,7 @@ async fn send(
         let again = request.body().is_end_stream() && request.method().is_idempotent();
         let spare = again.then(|| head_of(&request).map(|()| exchanged.no_body()));
         match kept.sender.try_send_request(request).await {
-            Ok(response) => return Ok(settle(client, kept, response)),
+            Ok(response) => return settle(client, kept, response),
             Err(mut error) => match error.take_message().or(spare) {
                 Some(unsent) => request = unsent,
                 None => return Err(ForwardError::Http(error.into_error())),
@@ -116,7 +119,7 @@ async fn send(
     }
     let mut kept = connect(client, permit).await?;
     let response = kept.sender.send_request(request).await.map_err(ForwardError::Http)?;
-    Ok(settle(client, kept, response))
+    settle(client, kept, response)
 }
 
 /// A copy of a request without its body.
@@ -133,10 +136,13 @@ fn settle(
     client: &Client,
     kept: Kept,
     response: Response<Incoming>,
-) -> (Response<Incoming>, SocketAddr) {
+) -> Result<(Response<Incoming>, SocketAddr), ForwardError> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ForwardError::Switched);
+    }
     let address = kept.address;
     client.lane.keep(kept);
-    (headers::response(response), address)
+    Ok((headers::response(response), address))
 }
 
 async fn connect(client: &Client, permit: &Permit) -> Result<Kept, ForwardError> {

@@ -7,16 +7,20 @@
 mod support;
 
 mod ask;
+mod authorities;
 mod bodies;
 mod credentials;
 mod deadlines;
 mod evidence;
+mod handshakes;
+mod heads;
+mod hellos;
 mod holding;
 mod http;
+mod inside;
 mod panics;
 #[cfg(feature = "cli")]
 mod program;
-mod refusals;
 mod refusing;
 mod reload;
 mod slashes;

@@ -40,18 +40,20 @@ impl Client {
         Self { io: Box::new(TcpStream::connect(address).await.unwrap()) }
     }
 
+    /// The inside of a CONNECT to `authority`.
+    pub(crate) async fn connect(front: &Front, authority: &str) -> Self {
+        let mut client = Self::tcp(front.proxy).await;
+        client.send(format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n")).await;
+        let head = client.head().await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        client
+    }
+
     /// TLS to `host` by either way in.
     pub(crate) async fn tls(front: &Front, path: Path, host: &str) -> Self {
         let client = match path {
             Path::Transparent => Self::tcp(front.transparent).await,
-            Path::Explicit => {
-                let mut client = Self::tcp(front.proxy).await;
-                let connect = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
-                client.send(connect).await;
-                let head = client.head().await;
-                assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-                client
-            }
+            Path::Explicit => Self::connect(front, &format!("{host}:443")).await,
         };
         Self { io: client.secure(front, host).await.expect("TLS with the proxy") }
     }

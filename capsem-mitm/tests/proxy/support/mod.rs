@@ -2,16 +2,22 @@
 
 mod client;
 mod frames;
+mod names;
 mod rig;
 mod socket;
+mod table;
 mod upstream;
+mod way;
 
 pub(crate) use self::{
     client::{Client, Path, upgrade},
     frames::{Ear, Heard, Voice, frame},
+    names::Names,
     rig::{Front, HOST, Rig, check_whole, only},
     socket::{NO_PRO, NO_SHELL, OFFER, Socket, create, json_of, rules},
+    table::{NEXT, UPGRADE, table},
     upstream::{Connection, Upstream, header},
+    way::Way,
 };
 
 use std::{future::Future, time::Duration};
