@@ -247,6 +247,22 @@ impl Ledger {
         })
     }
 
+    /// Connections that were accepted.
+    pub(crate) fn opened(&self) -> usize {
+        self.records.iter().filter(|record| matches!(record, Record::Opened { .. })).count()
+    }
+
+    /// How each exchange ended, by its path.
+    pub(crate) fn ends_by_path(&self) -> BTreeMap<&str, &Ended> {
+        let paths: BTreeMap<&str, &str> =
+            self.decided().map(|it| (it.exchange.as_str(), it.path.as_str())).collect();
+        let ends = self.records.iter().filter_map(|record| match record {
+            Record::Ended(ended) => Some((*paths.get(ended.exchange.as_str())?, ended)),
+            _ => None,
+        });
+        ends.collect()
+    }
+
     pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.records.iter().filter_map(|record| match record {
             Record::Fault(fault) => Some(fault),

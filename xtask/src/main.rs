@@ -9,6 +9,7 @@ mod clients;
 mod codex;
 mod conformance;
 mod demo;
+mod echo;
 mod endpoint;
 mod faults;
 mod install;
@@ -17,6 +18,7 @@ mod namespace;
 mod paths;
 mod process;
 mod proxy;
+mod soak;
 mod socket;
 mod tls;
 mod vitals;
@@ -41,6 +43,8 @@ enum Task {
     Conformance(conformance::Arguments),
     /// Every way a connection can fail, at every moment: 84 cells through the built program
     Faults(faults::Arguments),
+    /// Many sockets that come, talk, break and go through the built program, for minutes
+    Soak(soak::Arguments),
     /// Figures beside those of others, measured in one run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Task::Accept(arguments) => accept::accept(&arguments),
         Task::Conformance(arguments) => conformance::conformance(&arguments),
         Task::Faults(arguments) => faults::faults(&arguments),
+        Task::Soak(arguments) => soak::soak(&arguments),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),

@@ -1,4 +1,4 @@
-//! What the system says of a running process: its descriptors, out of `/proc`.
+//! What the system says of a running process: its descriptors and its memory, out of `/proc`.
 //!
 //! Refuses to know what the process is.
 
@@ -24,6 +24,14 @@ impl Vitals {
     /// Open descriptors.
     pub(crate) fn descriptors(self) -> Result<usize> {
         Ok(fs::read_dir(self.place("fd")).context("the process is gone")?.count())
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident(self) -> Result<u64> {
+        let status = fs::read_to_string(self.place("status")).context("the process is gone")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let figure = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        figure.and_then(|figure| figure.parse().ok()).context("no VmRSS in /proc")
     }
 
     /// Waits until no more than `most` descriptors are open; says how many are.

@@ -17,12 +17,12 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{accept, conformance, faults};
+use crate::{accept, conformance, faults, soak};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick` and `accept`;
+    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick`, a minute of `soak` and `accept`;
     /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
@@ -71,7 +71,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 13] = [
+    let steps: [(&str, Run); 14] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
@@ -84,6 +84,7 @@ fn all() -> Result<()> {
         ("instructions", || instructions::check(&instructions::Arguments::default())),
         ("conformance", conformance::as_step),
         ("faults", faults::as_step),
+        ("soak", soak::as_step),
         ("accept", accept::as_step),
     ];
     let mut failed = 0;

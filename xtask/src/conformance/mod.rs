@@ -5,7 +5,6 @@
 
 mod arrangement;
 mod cases;
-mod echo;
 mod known;
 mod run;
 mod suite;

@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use super::arrangement::Arrangement;
 use super::cases::Case;
-use super::echo::{self, Echo};
 use super::suite::{Share, Suite};
+use crate::echo::{self, Echo};
 use crate::proxy::{Served, Setup};
 
 /// Processes of the suite at once.
@@ -62,7 +62,7 @@ async fn fuzz_server(
     shares: &[Arc<Share>],
     folder: &Path,
 ) -> Result<Way> {
-    let echo = Echo::start().await?;
+    let echo = Echo::start(None).await?;
     let way = Way::open(arrangement, &[echo.address], folder).await?;
     let mut runs = JoinSet::new();
     for share in shares {

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What goes wrong with a TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Toxic {
+pub(crate) enum Toxic {
     /// Every chunk is half a second late.
     Latency,
     /// 8 KiB a second each way.

@@ -4,11 +4,11 @@
 //! an upstream. For each the far side must be told in time, what was heard must be what was said,
 //! and the ledger must name the true cause; and nothing may be left behind.
 
-mod cell;
+pub(crate) mod cell;
 mod end;
 mod expect;
 mod play;
-mod relay;
+pub(crate) mod relay;
 mod table;
 
 use std::fs;

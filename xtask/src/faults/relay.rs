@@ -26,7 +26,7 @@ const AFTER_CUT: Duration = Duration::from_secs(10);
 
 /// When a toxic begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Onset {
+pub(crate) enum Onset {
     /// With the first byte.
     First,
     /// With the first byte after the first answer of the far end.
@@ -36,8 +36,8 @@ pub(super) enum Onset {
 }
 
 /// A relay that waits for its connection, or has it. Ends, with both sockets, when dropped.
-pub(super) struct Relay {
-    pub(super) address: SocketAddr,
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
     /// Where its connection to the far end comes from.
     from: watch::Receiver<Option<SocketAddr>>,
     switch: watch::Sender<bool>,
@@ -63,7 +63,7 @@ enum Cut {
 }
 
 impl Relay {
-    pub(super) async fn start(
+    pub(crate) async fn start(
         far: SocketAddr,
         toxic: Toxic,
         limit: usize,

@@ -1,9 +1,10 @@
 //! The peer on the codec, as server and as client: every message back as it came.
 //!
-//! Refuses to know the suite: who breaks the protocol is told so by the socket, and that is all.
+//! Refuses to know who speaks: who breaks the protocol is told so by the socket, and that is all.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,8 +16,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::socket::{Socket, agree, open};
 
@@ -41,10 +45,11 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    pub(super) async fn start() -> Result<Self> {
+    /// Speaks TLS if it is given a certificate.
+    pub(super) async fn start(tls: Option<Arc<ServerConfig>>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener)).abort_handle();
+        let accepting = tokio::spawn(accept(listener, tls.map(TlsAcceptor::from))).abort_handle();
         Ok(Self { address, accepting })
     }
 }
@@ -55,12 +60,22 @@ impl Drop for Echo {
     }
 }
 
-async fn accept(listener: TcpListener) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-        tokio::spawn(http.with_upgrades());
+        match tls.clone() {
+            None => drop(tokio::spawn(serve(stream))),
+            Some(tls) => drop(tokio::spawn(async move { serve(tls.accept(stream).await?).await })),
+        }
     }
+}
+
+async fn serve<S>(stream: S) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
+    Ok(http.with_upgrades().await?)
 }
 
 async fn answer(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, Infallible> {
