@@ -7,7 +7,7 @@ use super::{
     promises::Said,
     script::{Op, Plan, Script, Verdict, index},
 };
-use crate::ws::{CloseKind, Ended, Side};
+use crate::ws::{Close, CloseKind, Ended, Side};
 use capsem_ws_codec::{
     Compression, FrameHead, Role,
     fuzzing::{Seen, naive},
@@ -150,6 +150,10 @@ impl<'a> Heard<'a> {
     pub(super) fn check_close(&self, script: &Script, course: &Course) {
         let to = self.from.peer();
         let owed = owed(&course.ended, to);
+        if matches!(course.ended.close, Close { kind: CloseKind::Error, by: None, .. }) {
+            // Dropped, maybe while it was telling of something else.
+            return;
+        }
         assert!(self.told.is_none() || self.told == owed, "{:?}, not {owed:?}", self.told);
         let amid = self.relayed.last().is_some_and(|frame| !frame.is_whole);
         if owed.is_some() && hears_all(script, to) {

@@ -18,7 +18,7 @@ const MOST_COMPRESSED: usize = 2048;
 /// What the frames of a client are masked with.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// Bytes the tunnel reads at once.
-const CHUNK: usize = 16 * 1024;
+const CHUNK: usize = 64 * 1024;
 /// Bytes of a message that is held beside its payload.
 pub(super) const HEADS: usize = 128 * 1024;
 /// Seconds that may pass at once: less and more than each deadline of the tunnel.
