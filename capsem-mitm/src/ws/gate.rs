@@ -5,7 +5,8 @@
 
 use super::{
     close::Cause,
-    session::{Hooks, Judging, Refusal},
+    hooks::Hooks,
+    session::{Judging, Refusal},
 };
 use capsem_ws_codec::{Counters, Item, Message, Opcode, Reader, Role, encode_data};
 use std::{fmt, mem};

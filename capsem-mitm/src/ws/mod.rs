@@ -61,10 +61,13 @@
 
 mod close;
 mod config;
+mod fill;
 mod gate;
+mod hooks;
 mod interim;
 mod pump;
 mod session;
+mod slice;
 mod upgrade;
 
 #[cfg(feature = "proxy")]

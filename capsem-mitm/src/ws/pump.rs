@@ -3,14 +3,20 @@
 //! All state is in the struct and every await is cancel safe, so the session may stop a pump at any
 //! point, look at what it holds, and run it on.
 
-use super::{close::Cause, config::Config, gate::Holder, session::Hooks};
-use capsem_ws_codec::{Counters, Deflate, Item, Message, Opcode, Reader, Role};
+use super::{
+    close::Cause,
+    config::Config,
+    fill::{CHUNK, RECORD, poll_fill},
+    gate::Holder,
+    hooks::Hooks,
+    slice::{Stop, check_slice, close_len},
+};
+use capsem_ws_codec::{Counters, Deflate, Message, Opcode, Reader, Role};
 use std::{
-    cell::Cell,
     future::{Future, poll_fn},
     io, mem,
     pin::pin,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 use tokio::{
@@ -19,19 +25,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Bytes read at once at least: one full TLS record.
-const RECORD: usize = 16 * 1024;
-/// And at most, where more of them have come: they go on by one call of the kernel.
-const CHUNK: usize = 4 * RECORD;
 /// Compressed bytes checked at once: they inflate to a mebibyte at most.
 const SLICE: usize = 1024;
 /// The opcode of a Close frame.
 const CLOSE: u8 = Opcode::Close as u8;
-/// A message longer than this has gone on before it is shown: to look at it may take longer than a
-/// turn, and its own bytes wait for nobody's look.
-const LARGE: usize = 128 * 1024;
-// A message that is lent out of a chunk cannot be shown later.
-const _: () = assert!(CHUNK < LARGE);
 /// How long a chunk is checked before other connections have their turn.
 const TURN: Duration = Duration::from_micros(500);
 
@@ -42,11 +39,6 @@ pub(super) enum Border {
     Frame,
     /// No message is under way.
     Message,
-}
-
-thread_local! {
-    /// The buffer of a connection that had nothing to read, for the next one on this thread.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 #[derive(Debug)]
@@ -474,91 +466,6 @@ where
             Some(_) | None => return None,
         };
         (begins >= self.sent).then_some(begins)
-    }
-}
-
-/// Reads what has come, up to [`CHUNK`] bytes. While nothing has, nothing is held: a connection that
-/// rests costs no buffer.
-fn poll_fill<R: AsyncRead + Unpin>(
-    source: &mut R,
-    reader: &mut Reader,
-    held: &mut Vec<u8>,
-    ahead: &mut Option<io::Result<usize>>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    if let Some(end) = ahead.take() {
-        return Poll::Ready(end);
-    }
-    if held.capacity() == 0 {
-        *held = SPARE.take();
-    }
-    while held.len() + RECORD <= CHUNK {
-        let had = held.len();
-        held.reserve(RECORD);
-        match pin!(source.read_buf(held)).poll(cx) {
-            Poll::Ready(Ok(n)) if n > 0 => {}
-            Poll::Ready(end) if had > 0 => {
-                *ahead = Some(end);
-                break;
-            }
-            Poll::Pending if had > 0 => break,
-            Poll::Ready(end) => return Poll::Ready(end),
-            Poll::Pending => {
-                SPARE.set(mem::take(held));
-                reader.release();
-                return Poll::Pending;
-            }
-        }
-    }
-    Poll::Ready(Ok(held.len()))
-}
-
-/// The length of the Close frame that an end came with.
-fn close_len(from: Role, end: &Cause) -> Option<usize> {
-    let Cause::Closed { code, reason, .. } = end else { return None };
-    let mask = if from == Role::Client { 4 } else { 0 };
-    Some(2 + mask + if code.is_some() { 2 + reason.len() } else { 0 })
-}
-
-/// Why a slice was not read to its end.
-enum Stop {
-    /// Its direction ends.
-    End(Cause),
-    /// The next message is to be held.
-    Hold,
-    /// A large message, which lies in the reader, is to be shown when it has gone on.
-    Large,
-}
-
-/// Reads a slice to its end, to what ends its direction, or to a message that is to be held.
-fn check_slice(
-    from: Role,
-    reader: &mut Reader,
-    capture: usize,
-    slice: &mut &[u8],
-    hooks: &Hooks<'_>,
-) -> Option<Stop> {
-    loop {
-        match reader.read(slice) {
-            Ok(Some(Item::Message(message))) if message.payload.len() > LARGE => {
-                return Some(Stop::Large);
-            }
-            Ok(Some(Item::Message(message))) => {
-                let next = hooks.message(from, &message);
-                if next.held {
-                    return Some(Stop::Hold);
-                }
-                reader.set_capture(next.reads.min(capture));
-            }
-            Ok(Some(Item::Close(close))) => {
-                // Nothing after a Close is relayed (RFC 6455 section 5.5.1).
-                let (code, reason) = (close.code.map(u16::from), close.reason.to_owned());
-                return Some(Stop::End(Cause::Closed { by: from, code, reason }));
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return None,
-            Err(error) => return Some(Stop::End(Cause::Violation { by: from, error })),
-        }
     }
 }
 
