@@ -188,6 +188,7 @@ impl Holder {
         if matches!(self.state, State::Flowing) {
             let good = used.len().saturating_sub(amid);
             self.out.extend_from_slice(used.get(..good).unwrap_or_default());
+            self.withheld.wire_bytes += (used.len() - good) as u64;
             self.amid_frame = amid > used.len();
         }
         self.parked = Vec::new();

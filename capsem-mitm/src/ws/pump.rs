@@ -95,7 +95,12 @@ impl<R, W> Pump<R, W> {
     /// What was read and went on.
     pub(super) fn counters(&self) -> Counters {
         let read = self.reader.counters();
-        self.holder.as_ref().map_or(read, |holder| holder.passed(read))
+        if let Some(holder) = &self.holder {
+            return holder.passed(read);
+        }
+        // Of a frame at fault nothing goes on.
+        let kept = (self.checked - self.good) as u64;
+        Counters { wire_bytes: read.wire_bytes.saturating_sub(kept), ..read }
     }
 
     /// The large message that is yet to be shown, if there is one; it is shown with this.
