@@ -320,8 +320,9 @@ async fn write_close<R, W>(
     W: AsyncWrite + Unpin,
 {
     let Some(code) = code else { return };
-    if !pump.is_over() && pump.settle(hooks, Border::Frame).await.is_err() {
-        return;
+    if !pump.is_over() {
+        // How the direction ends meanwhile does not matter, if it ends at a border.
+        let _ = pump.settle(hooks, Border::Frame).await;
     }
     if pump.takes_a_frame() {
         let mut frame = Vec::new();
