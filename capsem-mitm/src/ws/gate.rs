@@ -88,15 +88,17 @@ impl Holder {
     /// What of `read`, the totals of the reader, went on.
     pub(super) fn passed(&self, read: Counters) -> Counters {
         let mut withheld = self.withheld;
-        match &self.state {
-            State::Waiting { kept, .. } => count(&mut withheld, &kept.message()),
+        if let State::Waiting { kept, .. } = &self.state {
+            withheld.messages += 1;
+            withheld.message_bytes += kept.len;
+        }
+        if matches!(self.state, State::Flowing) {
+            withheld.wire_bytes += self.parked.len() as u64;
+        } else {
             // All since the message began, but for the control frames that passed it by.
-            State::Holding(_) | State::Dropping => {
-                withheld.frames += read.frames - self.began.frames - self.aside.frames;
-                withheld.wire_bytes +=
-                    read.wire_bytes - self.began.wire_bytes - self.aside.wire_bytes;
-            }
-            State::Flowing => withheld.wire_bytes += self.parked.len() as u64,
+            let Self { began, aside, .. } = self;
+            withheld.frames += read.frames - began.frames - aside.frames;
+            withheld.wire_bytes += read.wire_bytes - began.wire_bytes - aside.wire_bytes;
         }
         Counters {
             frames: read.frames.saturating_sub(withheld.frames),

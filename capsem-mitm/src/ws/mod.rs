@@ -68,6 +68,7 @@ mod interim;
 mod pump;
 mod session;
 mod slice;
+mod tunnel;
 mod upgrade;
 
 #[cfg(feature = "proxy")]
@@ -76,7 +77,8 @@ pub use self::{
     close::{Close, CloseKind, Ended, Fault, Side},
     config::{Config, Drain, Takeover},
     gate::Gate,
-    session::{Judging, Pause, Refusal, Revoked, Session, tunnel},
+    session::{Judging, Pause, Refusal, Revoked, Session},
+    tunnel::tunnel,
     upgrade::{
         Body, BodyError, BoxIo, Connect, Connected, Io, Tunnel, Upgrade, UpgradeError, upgrade,
     },

@@ -4,11 +4,12 @@ use super::{
     close::{Cause, Ended},
     config::{Config, Drain, Takeover},
     interim::Interim,
-    session::{Session, tunnel},
+    session::Session,
+    tunnel::{Owed, relay},
 };
 use bytes::Bytes;
 use capsem_ws_codec::{
-    Counters, Role,
+    Role,
     handshake::{self, Accepted, HandshakeError, Offer},
 };
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -217,21 +218,19 @@ impl Tunnel {
     }
 
     /// Takes both connections over and relays until the end. `client` resolves once the host's HTTP
-    /// server has written the 101.
-    pub async fn run<S: Session>(self, client: OnUpgrade, mut session: S) -> Ended {
-        let both = async {
-            Ok((taken(client, Role::Client).await?, taken(self.upstream, Role::Server).await?))
-        };
-        match both.await {
-            Ok((client, upstream)) => {
-                tunnel(client, upstream, &self.accepted, session, &self.config).await
-            }
-            Err(cause) => {
-                let cause: Cause = cause;
-                let ended = cause.ended(Counters::default(), Counters::default(), Duration::ZERO);
-                session.on_end(&ended);
-                ended
-            }
+    /// server has written the 101. [`Session::on_end`] is owed from this call on.
+    pub fn run<S: Session>(
+        self,
+        client: OnUpgrade,
+        session: S,
+    ) -> impl Future<Output = Ended> + Send {
+        let owed = Owed::new(session);
+        async move {
+            let Self { upstream, accepted, config } = self;
+            let both = async {
+                Ok((taken(client, Role::Client).await?, taken(upstream, Role::Server).await?))
+            };
+            relay(both, &accepted, owed, &config).await
         }
     }
 }
