@@ -289,8 +289,8 @@ impl ExchangeLog {
         self.visit.record(Record::Ended(Box::new(Ended {
             exchange: self.id,
             close: end.close,
-            to_upstream: end.to_upstream,
-            to_client: end.to_client,
+            to_upstream: Some(end.to_upstream),
+            to_client: Some(end.to_client),
             model_calls: self.model_calls,
             duration_ms: millis(self.began.elapsed()),
             evidence: end.evidence,

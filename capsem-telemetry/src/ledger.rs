@@ -13,6 +13,7 @@
 //! what another one took, in open mode, shows a gap; its `fault` record names the loss.
 
 mod queue;
+mod resume;
 mod writer;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::sink::Sink;
 use crate::{Error, Record};
 use queue::{Admission, Queue};
+use resume::{Resumed, resume};
 use writer::Writer;
 
 /// What happens when records cannot be kept.
@@ -85,13 +87,17 @@ const OPEN_COMMIT_WAIT: Duration = Duration::from_millis(100);
 impl Ledger {
     /// Starts the writer thread. Numbers go on after the highest any sink already holds.
     ///
-    /// Fails if a sink cannot tell that number, or the system has no thread to give.
+    /// Where the process before was killed, a sink that lacks its last records gets them from the
+    /// one that has them, and what was open then is ended by the first records: for each exchange a
+    /// `fault` of class `interrupted` and an `ended`, for each connection a `closed`.
+    ///
+    /// Fails if a sink cannot be read back, or the system has no thread to give.
     pub fn start(mut sinks: Vec<Box<dyn Sink>>, mode: Mode) -> Result<(Self, LedgerTask), Error> {
-        let mut last = 0;
-        for sink in &mut sinks {
-            last = last.max(sink.last_seq()?.unwrap_or(0));
-        }
+        let Resumed { last, ends } = resume(&mut sinks)?;
         let queue = Arc::new(Queue::new(mode));
+        for end in ends {
+            queue.push(end, None);
+        }
         let writer = Writer::new(Arc::clone(&queue), sinks, mode, last);
         let (exit, exited) = channel();
         thread::Builder::new()

@@ -23,6 +23,13 @@ pub trait Sink: Send {
     /// The highest `seq` already kept from an earlier run; `None` if there is none.
     fn last_seq(&mut self) -> Result<Option<u64>, Error>;
 
+    /// Shows `each` record kept from earlier runs, in order, as its JSON; what is torn is shown as it
+    /// is. Called before the first write. A sink that cannot be read back shows none.
+    fn read_back(&mut self, each: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        let _ = each;
+        Ok(())
+    }
+
     /// Keeps all records of `batch`, or says how many of them, from the front, it did keep.
     ///
     /// A record that counts as taken will be kept without being given again.

@@ -30,6 +30,11 @@ impl Timestamp {
         SystemTime::now().into()
     }
 
+    /// Whole milliseconds since `earlier`; 0 if that is later.
+    pub(crate) fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from((self.micros - earlier.micros) / 1000).unwrap_or(0)
+    }
+
     /// Whole microseconds since 1970-01-01T00:00:00Z.
     pub fn unix_micros(self) -> i64 {
         self.micros

@@ -76,13 +76,13 @@ pub struct Ended {
     pub exchange: Id,
     /// How it ended.
     pub close: Close,
-    /// What went to the upstream.
-    pub to_upstream: Flow,
-    /// What went to the client.
-    pub to_client: Flow,
+    /// What went to the upstream; null where the proxy did not live to count it.
+    pub to_upstream: Option<Flow>,
+    /// What went to the client; null likewise.
+    pub to_client: Option<Flow>,
     /// Model calls recorded for it.
     pub model_calls: u64,
-    /// Milliseconds since it was decided.
+    /// Milliseconds since it was decided; where the proxy died, up to its last record.
     pub duration_ms: u64,
     /// How much of it could be read; null where there was nothing to read.
     pub evidence: Option<Evidence>,

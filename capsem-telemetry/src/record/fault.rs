@@ -106,6 +106,8 @@ words! {
         Uninspectable = "uninspectable",
         /// A rule file that cannot be used; the rules before it stay.
         Policy = "policy",
+        /// The proxy's process died with this open; the next one on the same ledger says so.
+        Interrupted = "interrupted",
         /// A task of a connection panicked, in the proxy or in a service of its host. That connection
         /// ends, and no other.
         Panic = "panic",

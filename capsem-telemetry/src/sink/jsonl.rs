@@ -1,7 +1,7 @@
 //! Records as lines of JSON in a file, a pipe or on standard output.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -90,6 +90,14 @@ impl Sink for Jsonl {
         last_seq(&mut self.out).map_err(|source| Error::Sink { sink: NAME, source: source.into() })
     }
 
+    fn read_back(&mut self, each: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        if !self.regular {
+            return Ok(());
+        }
+        show_lines(&mut self.out, each)
+            .map_err(|source| Error::Sink { sink: NAME, source: source.into() })
+    }
+
     fn write(&mut self, batch: &[Stamped]) -> Result<(), Shortfall> {
         self.write_lines(batch)
     }
@@ -132,6 +140,16 @@ fn write_most(out: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
         }
     }
     (written, Ok(()))
+}
+
+fn show_lines(file: &mut File, each: &mut dyn FnMut(&str)) -> io::Result<()> {
+    file.rewind()?;
+    let (mut lines, mut line) = (BufReader::new(file), Vec::new());
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        each(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Bytes first read from a file's end to find its last record; most records are far smaller.

@@ -87,6 +87,17 @@ impl Sink for Sqlite {
         Ok(last.and_then(|seq| u64::try_from(seq).ok()))
     }
 
+    fn read_back(&mut self, each: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        let sql = "SELECT record FROM records ORDER BY seq";
+        let mut statement = self.db.prepare(sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            // What is no text is no record.
+            each(row.get_ref(0).map_err(failed)?.as_str().unwrap_or_default());
+        }
+        Ok(())
+    }
+
     fn write(&mut self, batch: &[Stamped]) -> Result<(), Shortfall> {
         self.write_all(batch).map_err(|error| Shortfall { taken: 0, error })
     }

@@ -76,8 +76,8 @@ fn net_event_totals(db: &Transaction<'_>, ended: &Ended) -> Result<()> {
     let sql = "UPDATE net_events SET bytes_sent = ?, bytes_received = ?, duration_ms = ? \
                WHERE event_id = ?";
     db.prepare_cached(sql)?.execute(params![
-        integer(ended.to_upstream.wire_bytes),
-        integer(ended.to_client.wire_bytes),
+        integer(ended.to_upstream.unwrap_or_default().wire_bytes),
+        integer(ended.to_client.unwrap_or_default().wire_bytes),
         integer(ended.duration_ms),
         ended.exchange.to_string(),
     ])?;
