@@ -45,9 +45,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! let (mut client, a) = tokio::io::duplex(1024);
 //! let (b, mut upstream) = tokio::io::duplex(1024);
-//! let relay = tokio::spawn(async move {
-//!     tunnel(a, b, &Accepted::default(), Count(0), &Config::default()).await
-//! });
+//! let relay = tokio::spawn(tunnel(a, b, &Accepted::default(), Count(0), &Config::default()));
 //! // One masked text frame "hi", then the client just leaves.
 //! client.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).await.unwrap();
 //! drop(client);

@@ -7,7 +7,7 @@ use super::{
     pump::{Border, Pump},
     session::Session,
 };
-use capsem_ws_codec::{CloseCode, Counters, Role, encode_close, handshake::Accepted};
+use capsem_ws_codec::{CloseCode, Counters, Deflate, Role, encode_close, handshake::Accepted};
 use std::{
     future::{Future, ready},
     io,
@@ -46,21 +46,22 @@ pub fn tunnel<A, B, S>(
     accepted: &Accepted,
     session: S,
     config: &Config,
-) -> impl Future<Output = Ended> + Send
+) -> impl Future<Output = Ended> + Send + use<A, B, S>
 where
     A: AsyncRead + AsyncWrite + Send + Unpin,
     B: AsyncRead + AsyncWrite + Send + Unpin,
     S: Session,
 {
-    relay(ready(Ok((client, upstream))), accepted, Owed::new(session), config)
+    let both = ready(Ok((client, upstream)));
+    relay(both, accepted.deflate, Owed::new(session), config.clone())
 }
 
 /// The same for two streams that are yet to be there.
 pub(super) async fn relay<A, B, S>(
     both: impl Future<Output = Result<(A, B), Cause>>,
-    accepted: &Accepted,
+    deflate: Option<Deflate>,
     mut owed: Owed<S, A, B>,
-    config: &Config,
+    config: Config,
 ) -> Ended
 where
     A: AsyncRead + AsyncWrite + Send + Unpin,
@@ -69,10 +70,10 @@ where
 {
     let cause = match both.await {
         Ok((client, upstream)) => {
-            let live = owed.live.insert(Live::new(client, upstream, accepted, config));
+            let live = owed.live.insert(Live::new(client, upstream, deflate, &config));
             let hooks = Hooks::of(&owed.session);
-            let cause = live.relay(&hooks, config).await;
-            live.conclude(cause, &hooks, config).await
+            let cause = live.relay(&hooks, &config).await;
+            live.conclude(cause, &hooks, &config).await
         }
         Err(cause) => cause,
     };
@@ -91,12 +92,12 @@ where
     A: AsyncRead + AsyncWrite + Send + Unpin,
     B: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    fn new(client: A, upstream: B, accepted: &Accepted, config: &Config) -> Self {
+    fn new(client: A, upstream: B, deflate: Option<Deflate>, config: &Config) -> Self {
         let (from_client, to_client) = tokio::io::split(client);
         let (from_upstream, to_upstream) = tokio::io::split(upstream);
         Self {
-            up: Pump::new(Role::Client, from_client, to_upstream, accepted.deflate, config),
-            down: Pump::new(Role::Server, from_upstream, to_client, accepted.deflate, config),
+            up: Pump::new(Role::Client, from_client, to_upstream, deflate, config),
+            down: Pump::new(Role::Server, from_upstream, to_client, deflate, config),
             began: Instant::now(),
         }
     }

@@ -230,7 +230,7 @@ impl Tunnel {
             let both = async {
                 Ok((taken(client, Role::Client).await?, taken(upstream, Role::Server).await?))
             };
-            relay(both, &accepted, owed, &config).await
+            relay(both, accepted.deflate, owed, config).await
         }
     }
 }

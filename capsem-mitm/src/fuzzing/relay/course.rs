@@ -68,10 +68,7 @@ impl Stage {
         let in_time = config.drain_timeout + config.stall_timeout + 3 * config.close_timeout;
         let [client, upstream] = peers.clone();
         let session = host.clone();
-        let tunnel =
-            tokio::spawn(
-                async move { tunnel(client, upstream, &accepted, session, &config).await },
-            );
+        let tunnel = tokio::spawn(tunnel(client, upstream, &accepted, session, &config));
         Self { peers, host, drain, tunnel, in_time }
     }
 
