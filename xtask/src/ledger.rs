@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Flow, Usage};
@@ -107,7 +108,10 @@ pub(crate) struct Fault {
 pub(crate) struct Ended {
     pub(crate) exchange: String,
     pub(crate) close: Close,
+    /// This and the next are nothing where the proxy died.
+    #[serde(deserialize_with = "or_empty")]
     pub(crate) to_upstream: Flow,
+    #[serde(deserialize_with = "or_empty")]
     pub(crate) to_client: Flow,
     pub(crate) model_calls: u64,
 }
@@ -120,7 +124,11 @@ pub(crate) struct Close {
     pub(crate) code: Option<u16>,
 }
 
-fn or_empty<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+fn or_empty<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
@@ -130,6 +138,15 @@ impl Ledger {
         let place = || path.display().to_string();
         let text = fs::read_to_string(path).with_context(place)?;
         Self::parse(&text, secret).with_context(place)
+    }
+
+    /// Reads the JSON lines of a proxy that was killed, but for those torn by it; says how many.
+    pub(crate) fn read_torn(path: &Path) -> Result<(Self, usize)> {
+        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+        let text = String::from_utf8_lossy(&bytes);
+        let is_whole = |line: &&str| serde_json::from_str::<IgnoredAny>(line).is_ok();
+        let (whole, torn): (Vec<_>, Vec<_>) = text.lines().partition(is_whole);
+        Ok((Self::parse(&whole.join("\n"), "no secret was given")?, torn.len()))
     }
 
     /// Reads JSON lines: gap-free, all of version 1.

@@ -13,6 +13,7 @@ mod echo;
 mod endpoint;
 mod faults;
 mod install;
+mod kills;
 mod ledger;
 mod namespace;
 mod paths;
@@ -45,6 +46,8 @@ enum Task {
     Faults(faults::Arguments),
     /// Many sockets that come, talk, break and go through the built program, for minutes
     Soak(soak::Arguments),
+    /// The built program killed under traffic, again and again, on one ledger
+    Kills(kills::Arguments),
     /// Figures beside those of others, measured in one run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Conformance(arguments) => conformance::conformance(&arguments),
         Task::Faults(arguments) => faults::faults(&arguments),
         Task::Soak(arguments) => soak::soak(&arguments),
+        Task::Kills(arguments) => kills::kills(&arguments),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),

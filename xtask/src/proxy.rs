@@ -125,6 +125,14 @@ impl Setup {
         Ok(Served { child, ready })
     }
 
+    /// The program reads both ledgers, whatever they end with.
+    pub(crate) fn check_readable(&self) -> Result<()> {
+        for file in [self.jsonl(), self.ledger()] {
+            process::read(Command::new(program()).arg("ledger").arg(file).arg("--json"))?;
+        }
+        Ok(())
+    }
+
     /// The program reads the same out of both ledgers.
     pub(crate) fn check_sinks_agree(&self) -> Result<()> {
         let [jsonl, sqlite] = [self.jsonl(), self.ledger()].map(|file| {
@@ -169,6 +177,11 @@ impl Served {
     /// Its process.
     pub(crate) fn vitals(&self) -> Result<Vitals> {
         self.child.id().map(Vitals::of).context("capsem-mitm has ended")
+    }
+
+    /// Ends it by SIGKILL: it hears nothing of it.
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.context("cannot kill capsem-mitm")
     }
 
     /// Ends it by SIGINT; fails unless it drains and exits with 0.

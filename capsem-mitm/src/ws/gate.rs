@@ -176,12 +176,13 @@ impl Holder {
         self.carry_out(gate, &kept.message(), hooks)
     }
 
-    /// Behind a message that waits only control frames may pass.
+    /// Behind a message that waits only pings and pongs may pass: a Close is the last its side says.
     fn is_blocked(&self, reader: &Reader, slice: &[u8]) -> bool {
         const CONTROL: u8 = 0b1000;
+        const CLOSE: u8 = Opcode::Close as u8;
         self.is_waiting()
             && reader.frame_consumed() == 0
-            && slice.first().is_some_and(|first| first & CONTROL == 0)
+            && slice.first().is_some_and(|first| first & CONTROL == 0 || first & 0x0f == CLOSE)
     }
 
     /// Of the frame at fault nothing more goes on; of a message that was held, nothing at all.

@@ -257,16 +257,19 @@ where
         Ok(())
     }
 
-    /// Waits for a verdict. Control frames pass meanwhile. Cancel safe.
+    /// Waits for a verdict. Pings and pongs pass meanwhile; what ends the direction comes after it.
+    /// Cancel safe.
     async fn wait(&mut self, hooks: &Hooks<'_>) -> Result<(), Cause> {
         let before = self.checked;
         self.check(hooks);
         if self.checked > before {
             return Ok(());
         }
-        let Self { from, source, held, holder: Some(holder), .. } = self else { return Ok(()) };
+        let Self { from, source, held, ahead, holder: Some(holder), .. } = self else {
+            return Ok(());
+        };
         let from = *from;
-        let end = if self.checked < held.len() {
+        let end = if self.checked < held.len() || ahead.is_some() {
             holder.judged(hooks).await
         } else {
             held.clear();
@@ -279,7 +282,10 @@ where
                     Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
                         Some(Cause::Lost { by: from, error })
                     }
-                    Ok(_) | Err(_) => Some(Cause::Eof { by: from, amid: false }),
+                    end => {
+                        *ahead = Some(end);
+                        None
+                    }
                 },
             }
         };

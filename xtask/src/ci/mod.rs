@@ -17,12 +17,12 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{accept, conformance, faults, soak};
+use crate::{accept, conformance, faults, kills, soak};
 
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick`, a minute of `soak` and `accept`;
+    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick`, ten `kills`, a minute of `soak` and `accept`;
     /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
@@ -71,7 +71,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
 
 fn all() -> Result<()> {
     type Run = fn() -> Result<String>;
-    let steps: [(&str, Run); 14] = [
+    let steps: [(&str, Run); 15] = [
         ("fmt", cargo::fmt),
         ("clippy", cargo::clippy),
         ("docs", cargo::docs),
@@ -84,6 +84,7 @@ fn all() -> Result<()> {
         ("instructions", || instructions::check(&instructions::Arguments::default())),
         ("conformance", conformance::as_step),
         ("faults", faults::as_step),
+        ("kills", kills::as_step),
         ("soak", soak::as_step),
         ("accept", accept::as_step),
     ];

@@ -2,7 +2,7 @@
 //! go. Every message is compared, every record counted, and memory and descriptors must stay flat.
 
 mod curve;
-mod visit;
+pub(crate) mod visit;
 
 use std::fs;
 use std::path::PathBuf;

@@ -28,12 +28,12 @@ const MESSAGES: u64 = 200;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where all sockets are opened.
-pub(super) struct Stage {
-    pub(super) proxy: SocketAddr,
-    pub(super) host: &'static str,
-    pub(super) trust: Arc<ClientConfig>,
-    pub(super) until: Instant,
-    pub(super) text: Vec<u8>,
+pub(crate) struct Stage {
+    pub(crate) proxy: SocketAddr,
+    pub(crate) host: &'static str,
+    pub(crate) trust: Arc<ClientConfig>,
+    pub(crate) until: Instant,
+    pub(crate) text: Vec<u8>,
 }
 
 /// What becomes of a socket.
@@ -53,12 +53,12 @@ enum Fate {
 
 /// A socket that has come and gone.
 #[derive(Debug)]
-pub(super) struct Visit {
-    pub(super) path: String,
+pub(crate) struct Visit {
+    pub(crate) path: String,
     fate: Fate,
     /// Messages that went there and came back the same.
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Fate {
@@ -78,7 +78,7 @@ impl Fate {
 impl Visit {
     /// Opens a socket, talks and goes. Fails if it was not to be disturbed and was, and if what came
     /// back was changed.
-    pub(super) async fn pay(
+    pub(crate) async fn pay(
         stage: &Stage,
         path: String,
         random: &mut fastrand::Rng,
@@ -93,7 +93,7 @@ impl Visit {
         }
     }
 
-    pub(super) fn is_undisturbed(&self) -> bool {
+    pub(crate) fn is_undisturbed(&self) -> bool {
         self.fate == Fate::Closes
     }
 
@@ -182,7 +182,7 @@ async fn close(mut socket: Socket<TokioIo<Upgraded>>) -> Result<()> {
 struct Changed;
 
 /// Text that compresses to a part of itself, as JSON does: what all sockets say pieces of.
-pub(super) fn text(random: &mut fastrand::Rng) -> Vec<u8> {
+pub(crate) fn text(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut text = Vec::with_capacity(2 * LONGEST);
     while text.len() < 2 * LONGEST {
         let word: [u8; 8] = std::array::from_fn(|_| b"etaoin {}\":,0123"[random.usize(..16)]);
