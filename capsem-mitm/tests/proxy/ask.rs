@@ -1,14 +1,18 @@
 //! Rules that ask: what is asked about waits, the rest does not, and only a yes in time is a yes.
 
 use crate::support::{
-    Client, Ear, HOST, Heard, Path, Rig, Upstream, Voice, frame, only, soon, upgrade,
+    Client, Ear, HOST, Heard, Path, Rig, Socket, Upstream, Voice, frame, json_of, only, soon,
+    upgrade,
 };
 use capsem_mitm::{Asker, Asking, Question, Services};
 use capsem_policy::Policy;
 use capsem_ws_codec::{Opcode, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    io::AsyncWriteExt as _,
+    sync::{Mutex, mpsc, oneshot},
+};
 
 /// Hands each question to the test, with a way to answer.
 struct Host(mpsc::UnboundedSender<(Value, oneshot::Sender<std::io::Result<bool>>)>);
@@ -183,6 +187,43 @@ async fn a_message_waits_and_the_socket_lives_on() {
         assert_eq!((&record["answer"], &record["on"]), (&json!(word), &json!("message")));
         let denied = records.iter().filter(|r| r["status"] == "denied").count();
         assert_eq!(denied, usize::from(word != "allow"), "{records:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_side_says_last_comes_after_what_waits() {
+    let close = frame(Role::Client, Opcode::Close, true, false, b"\x03\xe8bye");
+    for (is_close, approved) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut upstream = Upstream::tls(HOST).await;
+        let (rig, questions) = rig(&upstream, ASK_MESSAGE, LONG).await;
+        let mut socket = Socket::open(&rig, &mut upstream, Path::Explicit, "/v1/responses").await;
+        let message = frame(Role::Client, Opcode::Text, true, false, create("dear-1").as_bytes());
+        socket.client.send(&message).await;
+        let (_, answers) = asked(&questions).await;
+        if is_close {
+            socket.client.send(&close).await;
+        } else {
+            socket.client.io.shutdown().await.unwrap();
+        }
+        answers.send(Ok(approved)).unwrap();
+        if !approved {
+            let event = json_of(&socket.client_hears().await.0);
+            assert_eq!(event["type"], "response.failed");
+        }
+        let message = if approved { &message[..] } else { &[] };
+        let expect = [message, if is_close { &close } else { &[] }].concat();
+        assert_eq!(socket.server.exact(expect.len()).await, expect);
+        if !is_close {
+            assert_eq!(socket.server.rest().await, b"");
+        }
+        drop(socket);
+        let records = rig.records(1).await;
+        let ended = only(&records, "ended");
+        assert_eq!(
+            (&ended["close"]["kind"], &ended["close"]["by"]),
+            (&json!("normal"), &json!("client"))
+        );
+        assert_eq!(ended["to_upstream"]["messages"], u64::from(approved));
     }
 }
 
