@@ -12,6 +12,7 @@ use crate::{
         Exchanged, Lane,
         forward::{self, forward},
         headers, hold,
+        screen::Screen,
     },
     judge::Standing,
     proxy::Context,
@@ -199,9 +200,14 @@ async fn http(
     log: ExchangeLog,
     busy: Busy,
 ) -> Response<Body> {
-    let Asked { standing, mut policy, parts, given } = asked;
+    let Asked { standing, mut policy, mut parts, given } = asked;
+    let standing = Arc::new(standing);
     let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
     let arrived = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
+    let screen = Screen::new(client, &standing, policy, &exchanged);
+    if screen.is_some() {
+        Screen::ask_in_the_clear(&mut parts.headers);
+    }
     let request = match arrived {
         Ok(arrived) => Request::from_parts(parts, arrived),
         Err(response) => return *response,
@@ -209,7 +215,10 @@ async fn http(
     match forward(client, &permit, request, &exchanged).await {
         Ok((mut response, address)) => {
             hide(client, &given, &mut response);
-            exchanged.relay(response, Some(address))
+            match screen {
+                Some(screen) => screen.relay(response, address).await,
+                None => exchanged.relay(response, Some(address)),
+            }
         }
         Err(error) => exchanged.fail(&error),
     }

@@ -88,6 +88,11 @@ impl Splitter {
         self.dispatch(&mut each);
     }
 
+    /// Whether no event is under way: what came since the last one was comments and blank lines.
+    pub fn is_between_events(&self) -> bool {
+        self.line.is_empty() && self.data.is_none()
+    }
+
     /// From now on keeps at most `limit` bytes of an event.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;

@@ -1,7 +1,8 @@
 //! Sends one permitted request and waits for the head of its response.
 
 use super::{
-    body::{Arrived, Exchanged, RequestBody},
+    body::{Arrived, RequestBody},
+    exchanged::Exchanged,
     headers,
     lane::Kept,
 };

@@ -1,7 +1,7 @@
 //! Holds the body of a request to a model until its rules have judged it: what a socket may not say
 //! may not be said in a POST either. Refuses to know what a body says.
 
-use super::body::{Arrived, Exchanged};
+use super::{body::Arrived, exchanged::Exchanged};
 use crate::{
     ask::Question,
     decide::{Ruling, message_rules},
@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use capsem_policy::{Action, Counters, Hold, Uninspectable};
 use capsem_telemetry::{Attribution, Event, FaultClass, Provider, Side, evidence::MessageFacts};
 use capsem_ws_codec::Role;
-use http::{Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -40,9 +40,7 @@ pub(crate) async fn judged(
     let most = hold.max_bytes.map_or(capture, |most| usize::try_from(most).unwrap_or(capture));
     let arrived =
         collect(body, most.min(capture)).await.map_err(|e| Box::new(exchanged.broken(&e)))?;
-    // More lines of it are one list (RFC 9110 section 5.3).
-    let codings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
-    let coding = codings.map(|value| value.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",");
+    let coding = codings(&parts.headers);
     let whole = arrived.whole();
     let read = whole.and_then(|body| MessageFacts::of_body(Some(&coding), body, most.min(capture)));
     let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
@@ -54,7 +52,8 @@ pub(crate) async fn judged(
     let mut ruling = shown.judge(&*policy.current(), intent, attribution, Counters::default());
     client.visit.detected(exchanged.id(), Event::Message, &ruling.detections);
     if ruling.action == Action::Ask {
-        match ask(client, standing, &ruling, &facts, size, exchanged).await {
+        let asked = ask(client, standing, &ruling, Role::Client, &facts, size, exchanged);
+        match asked.await {
             Ok(()) => return Ok(arrived),
             Err(why) => ruling.reason = Some(why.to_owned()),
         }
@@ -77,8 +76,14 @@ fn is_said_to_a_model(attribution: &Attribution, parts: &Parts) -> bool {
     attribution.api.is_some() || (attribution.provider != Provider::Unknown && json())
 }
 
+/// The codings of a body. More lines of them are one list (RFC 9110 section 5.3).
+pub(super) fn codings(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    lines.map(|value| value.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",")
+}
+
 /// Reads a body to its end, or until there is more of it than `most`.
-async fn collect(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
+pub(super) async fn collect(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
     let mut held = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
@@ -91,21 +96,24 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Erro
     Ok(Arrived::held(held.freeze(), None))
 }
 
-async fn ask(
+/// Asks about a message of `from`. `Err` says why it is a no.
+pub(super) fn ask(
     client: &Client,
     standing: &Standing,
     ruling: &Ruling,
+    from: Role,
     facts: &MessageFacts,
     size: u64,
     exchanged: &Exchanged,
-) -> Result<(), &'static str> {
-    let (visit, exchange) = (&client.visit, exchanged.id());
+) -> impl Future<Output = Result<(), &'static str>> + Send + use<> {
+    let (visit, exchange) = (Arc::clone(&client.visit), exchanged.id());
     let provider = standing.attribution.provider.as_str();
     let words = (&ruling.rule, &ruling.reason);
-    let message = Some(asked(Role::Client, size, facts));
+    let message = Some(asked(from, size, facts));
     let ids = (visit.id(), exchange);
     let question = Question::new(ids, &standing.intent, provider, words, message);
-    client.cx.desk.ask(Arc::clone(visit), exchange, question).await.map(drop)
+    let cx = Arc::clone(&client.cx);
+    async move { cx.desk.ask(visit, exchange, question).await.map(drop) }
 }
 
 /// What becomes of a body that cannot be judged.
@@ -138,11 +146,11 @@ impl Arrived {
     }
 
     /// All of it, if it is all here.
-    fn whole(&self) -> Option<&Bytes> {
+    pub(super) fn whole(&self) -> Option<&Bytes> {
         self.held.as_ref().filter(|_| self.rest.is_none())
     }
 
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.held.as_ref().map_or(0, |held| held.len() as u64)
     }
 }

@@ -36,7 +36,7 @@ pub use facts::MessageFacts;
 pub use http::HttpEvidence;
 pub use input::{RequestHead, ResponseHead, Seen, Settings};
 pub use raw::RawCall;
-pub use refusal::refusal;
+pub use refusal::{refusal, refused_event};
 pub use tools::ToolMemory;
 pub use ws::WsEvidence;
 

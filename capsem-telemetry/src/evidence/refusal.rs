@@ -2,6 +2,7 @@
 //! event that makes a real client stop and show the reason. Knows no rules.
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::MessageFacts;
 use crate::{Api, Id};
@@ -62,6 +63,48 @@ pub fn refusal(api: Option<Api>, facts: &MessageFacts, reason: &str, now: u64) -
         | Api::Mcp
         | Api::Models => None,
     }
+}
+
+/// The event, of a stream over HTTP, that a client is told in place of one that was refused, with its
+/// blank line. It is the last of its stream.
+///
+/// Of Responses it is a `response.failed`, of Messages an `error`, of all others the object `error`
+/// that their clients raise. `rule` is the code where the API has room for one.
+///
+/// ```
+/// use capsem_telemetry::Api;
+/// use capsem_telemetry::evidence::{MessageFacts, refused_event};
+///
+/// let facts = MessageFacts::default();
+/// let event = refused_event(Some(Api::Messages), &facts, Some("no-shell"), "not this tool", 0);
+/// assert!(event.starts_with("event: error\ndata: {\"type\":\"error\","));
+/// assert!(event.ends_with("\n\n"));
+/// ```
+pub fn refused_event(
+    api: Option<Api>,
+    facts: &MessageFacts,
+    rule: Option<&str>,
+    reason: &str,
+    now: u64,
+) -> String {
+    let (name, data) = match api {
+        Some(Api::Responses) => {
+            ("event: response.failed\n", refusal(api, facts, reason, now).unwrap_or_default())
+        }
+        Some(Api::Messages) => {
+            let error = json!({"type": "permission_error", "message": reason});
+            ("event: error\n", json!({"type": "error", "error": error}).to_string())
+        }
+        Some(Api::GenerateContent) => {
+            let error = json!({"code": 403, "status": "PERMISSION_DENIED", "message": reason});
+            ("", json!({"error": error}).to_string())
+        }
+        _ => {
+            let error = json!({"type": "policy_denied", "code": rule, "message": reason});
+            ("", json!({"error": error}).to_string())
+        }
+    };
+    format!("{name}data: {data}\n\n")
 }
 
 #[derive(Serialize)]

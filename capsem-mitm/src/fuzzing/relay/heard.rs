@@ -26,6 +26,17 @@ impl Frame<'_> {
         self.bytes[0] & 0x08 != 0
     }
 
+    fn is_close(&self) -> bool {
+        self.bytes[0] == 0x88
+    }
+
+    /// Whether it may be the beginning of an answer of the host's.
+    fn begins_answer(&self, mark: &[u8]) -> bool {
+        let text = self.bytes.get(2..).unwrap_or_default();
+        let len = text.len().min(mark.len());
+        self.bytes[0] == 0x81 && text[..len] == mark[..len]
+    }
+
     fn is_final(&self) -> bool {
         self.is_whole && self.bytes[0] & 0x80 != 0
     }
@@ -72,16 +83,24 @@ impl<'a> Heard<'a> {
         let is_answer = |frame: &Frame<'_>| frame.bytes.get(2..18) == Some(mark.as_bytes());
         let (answers, mut relayed): (Vec<_>, Vec<_>) =
             frames(said.from, got).into_iter().partition(is_answer);
+        let theirs = frames(said.from, &said.bytes);
+        let controls = |frames: &[Frame<'_>]| frames.iter().filter(|f| f.is_control()).count();
+        let is_theirs = |relayed: &[Frame<'_>]| {
+            let last = relayed.last().zip(theirs.last());
+            last.is_some_and(|(it, sent)| sent.bytes.starts_with(it.bytes))
+                && controls(relayed) == controls(&theirs)
+        };
         let mut told = None;
         if let (true, Some(Seen::Close { code, .. })) = (read.closed, read.items.last()) {
-            let controls = |frames: &[Frame<'_>]| frames.iter().filter(|f| f.is_control()).count();
-            let theirs = frames(said.from, &said.bytes);
-            let is_theirs = said.read.closed
-                && relayed.last() == theirs.last()
-                && controls(&relayed) == controls(&theirs);
-            if !is_theirs {
+            if !(said.read.closed && is_theirs(&relayed)) {
                 relayed.pop();
                 told = *code;
+            }
+        } else if let Some(last) = relayed.last().filter(|last| !last.is_whole) {
+            // Of what is ours, too, the beginning may be all that was taken.
+            let is_close = last.is_close() && !is_theirs(&relayed);
+            if is_close || script.refuses() && last.begins_answer(mark.as_bytes()) {
+                relayed.pop();
             }
         }
         Self { from: said.from, relayed, answers: answers.len(), closed: read.closed, told }
