@@ -31,6 +31,8 @@ pub struct Splitter {
     after_cr: bool,
     /// No line has ended yet: a byte order mark may lead.
     first: bool,
+    /// A field came since the last blank line.
+    begun: bool,
 }
 
 /// One event that had data.
@@ -55,6 +57,7 @@ impl Splitter {
             len: 0,
             after_cr: false,
             first: true,
+            begun: false,
         }
     }
 
@@ -90,7 +93,7 @@ impl Splitter {
 
     /// Whether no event is under way: what came since the last one was comments and blank lines.
     pub fn is_between_events(&self) -> bool {
-        self.line.is_empty() && self.data.is_none()
+        self.line.is_empty() && !self.begun
     }
 
     /// From now on keeps at most `limit` bytes of an event.
@@ -118,7 +121,8 @@ impl Splitter {
             return match Line::read(tail, first) {
                 Line::Blank => self.dispatch(each),
                 Line::Data(value) => self.add(value),
-                Line::Other => {}
+                Line::Other => self.begun = true,
+                Line::Comment => {}
             };
         }
         self.keep(tail);
@@ -132,10 +136,12 @@ impl Splitter {
                 self.truncated |= line.len() > self.limit;
                 line.truncate(self.limit);
                 self.data = Some(line);
+                self.begun = true;
                 return;
             }
             Line::Data(value) => self.add(value),
-            Line::Other => {}
+            Line::Other => self.begun = true,
+            Line::Comment => {}
         }
         line.clear();
         self.line = line;
@@ -143,6 +149,7 @@ impl Splitter {
 
     /// Adds a line to the data.
     fn add(&mut self, value: &[u8]) {
+        self.begun = true;
         if let Some(data) = &mut self.data {
             self.truncated |= append(data, b"\n", self.limit);
         }
@@ -153,6 +160,7 @@ impl Splitter {
     /// Ends the event at hand. Without data there is none, and its bytes count for the next.
     fn dispatch(&mut self, each: &mut impl FnMut(Event<'_>)) {
         let truncated = std::mem::take(&mut self.truncated);
+        self.begun = false;
         if let Some(mut data) = self.data.take() {
             each(Event { data: &data, truncated, len: std::mem::take(&mut self.len) });
             data.clear();
@@ -166,8 +174,9 @@ impl Splitter {
 enum Line<'a> {
     Blank,
     Data(&'a [u8]),
-    /// A comment, `event`, `id`, `retry`, or a field nobody defined.
+    /// `event`, `id`, `retry`, or a field nobody defined.
     Other,
+    Comment,
 }
 
 impl<'a> Line<'a> {
@@ -183,6 +192,7 @@ impl<'a> Line<'a> {
         match line.strip_prefix(b"data") {
             Some([b':', b' ', value @ ..] | [b':', value @ ..]) => Self::Data(value),
             Some([]) => Self::Data(&[]),
+            None if line.starts_with(b":") => Self::Comment,
             _ => Self::Other,
         }
     }

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod answers;
 mod ask;
 mod authorities;
 mod bodies;

@@ -36,6 +36,8 @@ pub(super) struct Events {
     /// The event under way is too long to be judged and may pass.
     passing: bool,
     asked: Option<Asked>,
+    /// The response that the events are of, once one has said so.
+    response: Option<String>,
     /// What may go on.
     out: BytesMut,
     /// Nothing comes after `out`.
@@ -70,6 +72,7 @@ impl Events {
             whole: VecDeque::new(),
             passing: false,
             asked: None,
+            response: None,
             out: BytesMut::new(),
             over: false,
             trailers: None,
@@ -118,14 +121,20 @@ impl Events {
 
     fn pass(&mut self, event: &Event) {
         let rest = self.rest(event);
-        self.out.unsplit(self.held.split_to(rest));
+        let event = self.held.split_to(rest);
+        // The line feed of its last line counts for the next event.
+        let line_feed = event.ends_with(b"\r") && self.held.starts_with(b"\n");
+        self.out.unsplit(event);
+        self.let_go(usize::from(line_feed));
     }
 
     fn judge(&mut self, event: Event) {
         if mem::take(&mut self.passing) || event.data.trim_ascii() == DONE {
             return self.pass(&event);
         }
-        let facts = MessageFacts::read(&event.data);
+        let mut facts = MessageFacts::read(&event.data);
+        self.response = facts.response_id.take().or(self.response.take());
+        facts.response_id.clone_from(&self.response);
         let ruling = if event.truncated || !facts.readable {
             match self.screen.uninspectable() {
                 Ok(()) => return self.pass(&event),
