@@ -58,7 +58,7 @@ async fn welcome(
 ) {
     // Without it a small frame would wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let visit = Visit::open(&cx, door, peer, slot);
+    let visit = Visit::open(&cx, door, peer, stream.local_addr().ok(), slot);
     let _watch = visit.watch();
     connection::serve(cx, visit, door, Box::new(stream)).await;
 }

@@ -51,6 +51,8 @@ pub struct Question {
     pub path: String,
     /// The query, redacted.
     pub query: Option<String>,
+    /// The client's process, where a rule asks for its name and it is known.
+    pub process: Option<String>,
     /// Whose model API it is.
     pub provider: &'static str,
     /// The message, if it is about one.
@@ -86,7 +88,7 @@ impl Question {
             "conn": self.conn, "exchange": self.exchange, "on": self.on, "rule": self.rule,
             "reason": self.reason, "scheme": self.scheme, "host": self.host, "port": self.port,
             "method": self.method, "path": self.path, "query": self.query,
-            "provider": self.provider, "message": message,
+            "process": self.process, "provider": self.provider, "message": message,
         })
         .to_string()
     }
@@ -115,6 +117,7 @@ impl Question {
             method: intent.method.to_string(),
             path: intent.path.clone(),
             query: intent.query.as_deref().map(capsem_telemetry::redact::query),
+            process: intent.process.clone(),
             provider,
             message,
         }

@@ -216,6 +216,7 @@ impl<'a> Known<'a> {
             .headers(&self.headers)
             .provider(attribution.provider.as_str())
             .protocol(attribution.api.map(Api::as_str))
+            .process(intent.process.as_deref())
             .subprotocols(&self.subprotocols)
             .extensions(self.extensions)
     }

@@ -64,7 +64,7 @@ pub(crate) async fn handle(
     }
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
-    let intent = match Intent::read(&client.route, &parts) {
+    let mut intent = match Intent::read(&client.route, &parts) {
         Ok(intent) => intent,
         Err(refusal) => return refuse(log, glimpse(&parts), &refusal).await,
     };
@@ -75,6 +75,9 @@ pub(crate) async fn handle(
     let query = intent.query.as_deref().unwrap_or_default();
     let attribution = attribution(&host, &intent.path).with_query(query);
     let mut policy = client.cx.policy.follow();
+    if policy.current().asks_for_processes() {
+        intent.process = client.visit.process(&client.cx).await;
+    }
     let mut decision = decide(&*policy.current(), &client.cx.reach, &intent, &attribution);
     let approved = ask(client, &log, &intent, &attribution, &mut decision).await;
     if approved.is_some() && policy.has_changed() {

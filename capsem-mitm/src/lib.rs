@@ -47,6 +47,8 @@ mod http;
 #[cfg(feature = "proxy")]
 mod judge;
 #[cfg(feature = "proxy")]
+mod process;
+#[cfg(feature = "proxy")]
 mod proxy;
 #[cfg(feature = "proxy")]
 mod record;
@@ -69,6 +71,7 @@ pub mod cli;
 pub use self::{
     ask::{Asker, Asking, MessageFacts, Question},
     authority::{Authority, Host, HostError},
+    process::Processes,
     proxy::{Addresses, Proxy, ProxyError, Services},
     rules::LivePolicy,
     upstream::{Resolve, Resolving, SystemResolver},

@@ -8,6 +8,7 @@ use crate::{
     credential::{CredentialSource, Masks, Table, TableError},
     decide::Reach,
     guard::Bounds,
+    process::Processes,
     record::Visit,
     rules::LivePolicy,
     tls::{ca, leaf::Leaves},
@@ -37,6 +38,7 @@ pub(crate) struct Context {
     /// The values of the configuration's credentials.
     pub(crate) masks: Arc<Masks>,
     pub(crate) desk: Desk,
+    pub(crate) processes: Option<Arc<dyn Processes>>,
     pub(crate) leaves: Leaves,
     pub(crate) ledger: Ledger,
     pub(crate) limits: Limits,
@@ -169,11 +171,19 @@ pub struct Services {
     pub credentials: Option<Box<dyn CredentialSource>>,
     /// Asked where a rule says `ask`. Default: nobody, which makes it a block.
     pub asker: Option<Box<dyn Asker>>,
+    /// Asked for the process behind a connection, where a rule asks for its name. Default: nobody,
+    /// so that no such rule matches.
+    pub processes: Option<Arc<dyn Processes>>,
 }
 
 impl Default for Services {
     fn default() -> Self {
-        Self { resolver: Box::<SystemResolver>::default(), credentials: None, asker: None }
+        Self {
+            resolver: Box::<SystemResolver>::default(),
+            credentials: None,
+            asker: None,
+            processes: None,
+        }
     }
 }
 
@@ -231,6 +241,7 @@ impl Proxy {
             masks: Arc::new(credentials.masks()),
             credentials,
             desk: Desk { asker: services.asker, patience: config.ask_timeout },
+            processes: services.processes,
             leaves: Leaves::new(ca),
             ledger,
             ws: tunnels(&limits),

@@ -80,7 +80,7 @@ impl Undecided {
             action: Some(action(decision.action)),
             rule: decision.rule.clone(),
             reason: decision.reason.clone(),
-            process: None,
+            process: intent.process.clone(),
             credential_ref,
             subprotocols,
         };

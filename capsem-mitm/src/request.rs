@@ -58,6 +58,8 @@ pub(crate) struct Intent {
     /// The header fields that rules may ask for, names in lower case; several lines of one are one
     /// list (RFC 9110 section 5.3).
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The name of the client's process, where it is known.
+    pub(crate) process: Option<String>,
 }
 
 /// The three things a request can ask for.
@@ -89,6 +91,7 @@ impl Intent {
             path: path.to_owned(),
             query: parts.uri.query().map(str::to_owned),
             headers: asked_for(&parts.headers),
+            process: None,
         })
     }
 
@@ -114,6 +117,7 @@ impl Intent {
             path: String::new(),
             query: None,
             headers: Vec::new(),
+            process: None,
         })
     }
 }

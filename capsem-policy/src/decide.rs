@@ -75,6 +75,12 @@ pub trait Decide: Send + Sync {
     /// [`Policy::message_rules_for`].
     fn message_rules_for(&self, facts: &Facts<'_>) -> MessageRules;
 
+    /// Whether it is worth the while to find out which process a client is, which takes some
+    /// milliseconds. Without that, [`Facts::process`] is missing.
+    fn asks_for_processes(&self) -> bool {
+        true
+    }
+
     /// [`decide`](Self::decide), with an error turned into the block it means.
     fn judge(&self, facts: &Facts<'_>) -> Verdict<'_> {
         self.decide(facts)
@@ -89,6 +95,10 @@ impl Decide for Policy {
 
     fn message_rules_for(&self, facts: &Facts<'_>) -> MessageRules {
         Self::message_rules_for(self, facts)
+    }
+
+    fn asks_for_processes(&self) -> bool {
+        Self::asks_for_processes(self)
     }
 }
 

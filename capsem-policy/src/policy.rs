@@ -102,6 +102,7 @@ pub struct Policy {
     rules: Vec<Rule>,
     default: Action,
     uninspectable: Option<Uninspectable>,
+    processes: bool,
     http: Index,
     upgrades: Index,
     messages: Index,
@@ -143,6 +144,7 @@ impl Policy {
             upgrades: Index::new(&rules, on(On::Upgrade)),
             messages: Index::new(&rules, on(On::Message)),
             exchanges: Index::of_exchanges(&rules, on(On::Message)),
+            processes: rules.iter().any(Rule::asks_for_process),
             rules,
             default,
             uninspectable,
@@ -177,6 +179,11 @@ impl Policy {
     /// What happens to a request that no rule matches.
     pub fn default_action(&self) -> Action {
         self.default
+    }
+
+    /// Whether a rule asks for the name of the client's process.
+    pub fn asks_for_processes(&self) -> bool {
+        self.processes
     }
 
     /// What becomes of a message that cannot be judged, if the file says it.

@@ -97,6 +97,10 @@ impl Rule {
         fields.iter().map(|(field, _)| field.name())
     }
 
+    pub(crate) fn asks_for_process(&self) -> bool {
+        self.request.processes.is_some() || self.facts().any(|fact| fact == "process.name")
+    }
+
     /// Whether it speaks of this event.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         self.request.on.contains(&facts.on)

@@ -116,6 +116,9 @@ pub(crate) struct ExplainArgs {
     /// A header of the request; may be given several times
     #[arg(long = "header", value_name = "K: V")]
     pub(crate) headers: Vec<String>,
+    /// The client's process, as `processes` names it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) process: Option<String>,
     /// A file with a message of the exchange: one of the WebSocket, or the body of the request
     #[arg(long, value_name = "FILE")]
     pub(crate) message: Option<PathBuf>,

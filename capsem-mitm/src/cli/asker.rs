@@ -2,12 +2,17 @@
 //! allow, any other end for block. Refuses to know who it asks.
 
 use crate::{Asker, Asking, Question};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     io,
     path::{Path, PathBuf},
     process::Stdio,
 };
-use tokio::{io::AsyncWriteExt as _, process::Command, sync::Semaphore};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+    sync::Semaphore,
+};
 
 /// Commands at once. A guest can ask as often as it opens connections; further questions wait for
 /// their turn, within their own deadline.
@@ -30,22 +35,48 @@ impl CommandAsker {
 
     async fn run(&self, question: &Question) -> io::Result<bool> {
         let _turn = self.turns.acquire().await.map_err(io::Error::other)?;
-        // Killed when the answer is late or not wanted any more; its words go to our stderr.
+        // Its words go to our stderr.
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let group = Group::of(&child);
         if let Some(mut stdin) = child.stdin.take() {
             // One that does not read may still answer.
             let _ = stdin.write_all(format!("{}\n", question.to_json()).as_bytes()).await;
         }
         let status = child.wait().await?;
+        group.leave();
         match status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
             _ => Err(io::Error::other(format!("{}: {status}", self.program.display()))),
+        }
+    }
+}
+
+/// A command and what it has started, killed where the answer is late or not wanted any more.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
+    }
+
+    /// The command has answered: what it leaves behind is its own affair.
+    fn leave(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // One that is gone need not be killed.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }

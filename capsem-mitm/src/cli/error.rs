@@ -2,7 +2,7 @@
 
 use super::config_file::ConfigError;
 use crate::{ProxyError, tls::ca::CaError};
-use capsem_policy::{PolicyError, document::Place};
+use capsem_policy::PolicyError;
 use std::{error::Error, io, path::PathBuf};
 
 /// A command that failed.
@@ -12,8 +12,6 @@ pub(crate) enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    #[error("{place}: `{key}` is not enforced by this version; remove the rule or the key")]
-    Unenforced { place: Place, key: &'static str },
     #[error("cannot read {}: {error}; name a rule file that can be read", path.display())]
     PolicyFile { path: PathBuf, error: io::Error },
     #[error("cannot read {}: {error}; name a file with a message", path.display())]
@@ -67,7 +65,6 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::Policy(_)
-            | Self::Unenforced { .. }
             | Self::PolicyFile { .. }
             | Self::MessageFile { .. }
             | Self::Url { .. }
@@ -95,9 +92,7 @@ impl CliError {
     /// read it.
     pub(crate) fn line(&self) -> String {
         let mut text = match self {
-            Self::Policy(_)
-            | Self::Unenforced { .. }
-            | Self::Config(ConfigError::Invalid { .. }) => self.to_string(),
+            Self::Policy(_) | Self::Config(ConfigError::Invalid { .. }) => self.to_string(),
             _ => format!("capsem-mitm: {self}"),
         };
         let mut cause = self.source();

@@ -33,23 +33,24 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> {
         }
         None => None,
     };
-    print(&verdict(&policy, &args.url, &args.method, &args.headers, message.as_ref())?)
+    let target = Target::parse(&args.url)?;
+    let parts = target.head(&args.method, &args.headers)?;
+    print(&verdict(&policy, &target, &parts, args.process.clone(), message.as_ref())?)
 }
 
 fn verdict(
     policy: &Policy,
-    url: &str,
-    method: &str,
-    headers: &[String],
+    target: &Target,
+    parts: &Parts,
+    process: Option<String>,
     message: Option<&(Role, Vec<u8>)>,
 ) -> Result<String, CliError> {
-    let target = Target::parse(url)?;
-    let parts = target.head(method, headers)?;
     let route = Route::Settled { scheme: target.scheme, authority: target.authority.clone() };
-    let intent = Intent::read(&route, &parts).map_err(|refusal| CliError::Refused {
-        url: url.escape_debug().to_string(),
+    let mut intent = Intent::read(&route, parts).map_err(|refusal| CliError::Refused {
+        url: target.url.escape_debug().to_string(),
         reason: refusal.reason.into_owned(),
     })?;
+    intent.process = process;
     // Which ports may be dialled is the configuration's to say, and here is none.
     let reach = Reach { ports: vec![target.authority.port], pinned: Vec::new() };
     let host = intent.authority.host.to_string();
@@ -85,6 +86,7 @@ fn opcode(intent: &Intent, payload: &[u8]) -> Option<Opcode> {
 
 /// Where a request goes, as its URL says.
 struct Target {
+    url: String,
     scheme: Scheme,
     upgrade: bool,
     authority: Authority,
@@ -104,7 +106,7 @@ impl Target {
         let authority = uri.authority().map_or("", http::uri::Authority::as_str);
         let authority = Authority::parse(authority, scheme.default_port())
             .map_err(|error| bad(url, error.to_string()))?;
-        Ok(Self { scheme, upgrade, authority, uri })
+        Ok(Self { url: url.to_owned(), scheme, upgrade, authority, uri })
     }
 
     /// The head of the request as a client sends it: origin-form, with what an upgrade needs.

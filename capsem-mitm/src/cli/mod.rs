@@ -13,6 +13,7 @@ mod json;
 mod ledger;
 mod panic;
 mod policy_file;
+mod processes;
 mod reload;
 mod report;
 mod run;

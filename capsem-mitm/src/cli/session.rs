@@ -1,6 +1,6 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
-use super::{asker::CommandAsker, error::CliError};
+use super::{asker::CommandAsker, error::CliError, processes::Local};
 use crate::{
     Addresses, LivePolicy, Proxy, Services,
     config::{Config, JsonlTarget},
@@ -13,6 +13,7 @@ use capsem_telemetry::{
 };
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -53,6 +54,7 @@ impl Session {
         sinks.extend(also);
         let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
         let mut services = Services::default();
+        services.processes = Some(Arc::new(Local));
         if let Some(asker) = CommandAsker::new(&config.asker) {
             services.asker = Some(Box::new(asker));
         }

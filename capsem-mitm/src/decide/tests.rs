@@ -36,6 +36,7 @@ fn check(path: &str, port: u16, expect: Result<(), (u16, Option<&str>)>) {
         path: path.to_owned(),
         query: None,
         headers: Vec::new(),
+        process: None,
     };
     let decision = decide(&policy, &reach, &intent, &attribute("h.example", path));
     let got = match &decision.outcome {

@@ -15,7 +15,10 @@ use std::{
     },
     time::Instant,
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{
+    sync::{OnceCell, OwnedSemaphorePermit},
+    task::spawn_blocking,
+};
 
 /// One accepted connection. `closed` is recorded when the last share of it is dropped.
 pub(crate) struct Visit {
@@ -33,6 +36,10 @@ pub(crate) struct Visit {
     masks: Arc<Masks>,
     /// Others that exchanges of this connection were given.
     given: Mutex<Masks>,
+    /// The two ends of its socket, where both are known.
+    ends: Option<(SocketAddr, SocketAddr)>,
+    /// The name of the client's process, once it was asked for.
+    process: OnceCell<Option<String>>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -42,6 +49,7 @@ impl Visit {
         cx: &Context,
         door: Door,
         peer: SocketAddr,
+        local: Option<SocketAddr>,
         slot: OwnedSemaphorePermit,
     ) -> Arc<Self> {
         let id = Id::fresh();
@@ -49,7 +57,6 @@ impl Visit {
             Door::Proxy => Listener::Proxy,
             Door::Transparent => Listener::Transparent,
         };
-        let peer = Some(peer.to_string());
         let visit = Self {
             id,
             ledger: cx.ledger.clone(),
@@ -60,12 +67,25 @@ impl Visit {
             drain: cx.ws.drain.clone(),
             masks: Arc::clone(&cx.masks),
             given: Mutex::default(),
+            ends: local.map(|local| (peer, local)),
+            process: OnceCell::new(),
             _slot: slot,
         };
         if visit.recorded {
+            let peer = Some(peer.to_string());
             visit.record(Record::Opened(Opened { conn: id, listener, peer }));
         }
         Arc::new(visit)
+    }
+
+    /// The name of the client's process, asked for when it is wanted first.
+    pub(crate) async fn process(&self, cx: &Context) -> Option<String> {
+        let ask = async {
+            let (processes, (client, proxy)) = (Arc::clone(cx.processes.as_ref()?), self.ends?);
+            let name = spawn_blocking(move || processes.name(client, proxy));
+            name.await.ok().flatten()
+        };
+        self.process.get_or_init(|| ask).await.clone()
     }
 
     /// No record from here on holds one of these values either.

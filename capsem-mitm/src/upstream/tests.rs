@@ -124,6 +124,7 @@ fn permit(authority: &str, scheme: Scheme) -> Permit {
         path: "/".to_owned(),
         query: None,
         headers: Vec::new(),
+        process: None,
     };
     decide(&Policy::allow_all(), &reach, &intent, &attribution).outcome.unwrap()
 }

@@ -20,8 +20,9 @@ use tokio::{
 pub(super) struct Hooks<'a> {
     session: &'a Mutex<dyn Session>,
     touched: Mutex<Instant>,
-    /// Frames of our own for the client, to be written between its messages.
-    asides: Mutex<Vec<u8>>,
+    /// Frames of our own for the client, to be written between its messages; none once it is told no
+    /// more.
+    asides: Mutex<Option<Vec<u8>>>,
     /// One was added.
     added: Notify,
     /// They were taken.
@@ -50,7 +51,7 @@ impl<'a> Hooks<'a> {
         Self {
             session,
             touched: Mutex::new(Instant::now()),
-            asides: Mutex::default(),
+            asides: Mutex::new(Some(Vec::new())),
             added: Notify::new(),
             taken: Notify::new(),
         }
@@ -86,25 +87,33 @@ impl<'a> Hooks<'a> {
 
     /// Adds a frame for the client.
     pub(super) fn tell_client(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut lock(&self.asides));
-        self.added.notify_one();
+        if let Some(asides) = &mut *lock(&self.asides) {
+            encode(asides);
+            self.added.notify_one();
+        }
     }
 
     /// Resolves when there are frames for the client. Cancel safe.
     pub(super) async fn asides(&self) {
-        while lock(&self.asides).is_empty() {
+        while lock(&self.asides).as_ref().is_none_or(Vec::is_empty) {
             self.added.notified().await;
         }
     }
 
     pub(super) fn take_asides(&self) -> Vec<u8> {
         self.taken.notify_one();
-        mem::take(&mut lock(&self.asides))
+        lock(&self.asides).as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// The client is told nothing any more between messages, and nobody waits for that.
+    pub(super) fn hush(&self) {
+        *lock(&self.asides) = None;
+        self.taken.notify_one();
     }
 
     /// Resolves when there is room for more frames for the client. Cancel safe.
     pub(super) async fn room(&self) {
-        while lock(&self.asides).len() > ASIDES {
+        while lock(&self.asides).as_ref().is_some_and(|asides| asides.len() > ASIDES) {
             self.taken.notified().await;
         }
     }

@@ -176,6 +176,7 @@ where
     /// Tells each side, and waits for it to hear, all within one deadline.
     async fn conclude(&mut self, cause: Cause, hooks: &Hooks<'_>, config: &Config) -> Cause {
         let mut by_then = Instant::now() + config.close_timeout;
+        hooks.hush();
         let cause = self.last_word(cause, hooks, by_then).await;
         match &cause {
             Cause::Closed { by, .. } => {

@@ -116,6 +116,36 @@ async fn serve_drains_and_leaves_a_whole_ledger() {
 }
 
 #[tokio::test]
+async fn a_rule_may_name_the_clients_program() {
+    let exe = std::env::current_exe().unwrap();
+    let own = exe.file_name().unwrap().to_str().unwrap();
+    for (named, status) in [(own, "204"), ("another", "403")] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut upstream = Upstream::tls(HOST).await;
+        configure(folder, &upstream);
+        let rules = format!("{ALLOW}processes = [\"{named}\"]\n");
+        std::fs::write(folder.join("policy.toml"), rules).unwrap();
+        let (child, front) = serve(folder).await;
+        let mut client = Client::tls(&front, Path::Explicit, HOST).await;
+        client.send(format!("GET /v1/models HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+        if named == own {
+            let mut server = upstream.next().await;
+            server.head().await;
+            server.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+        let head = client.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{named}: {head}");
+        drop((client, child));
+        // The first record of an exchange is there before its answer is.
+        let lines = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+        let records: Vec<Value> =
+            lines.lines().map_while(|it| serde_json::from_str(it).ok()).collect();
+        assert_eq!(only(&records, "decided")["process"], own);
+    }
+}
+
+#[tokio::test]
 async fn run_gives_the_command_a_proxy_and_ends_with_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

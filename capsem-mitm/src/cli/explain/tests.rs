@@ -32,13 +32,36 @@ ports = [8443]
 
 #[track_caller]
 fn check(url: &str, method: &str, headers: &[&str], expected: &str) {
-    let policy = Policy::parse(RULES, "p.toml").unwrap();
+    let text = explained(RULES, url, method, headers, None, None);
+    assert_eq!(text.unwrap_or_else(|error| error.line()).trim_end(), expected);
+}
+
+fn explained(
+    rules: &str,
+    url: &str,
+    method: &str,
+    headers: &[&str],
+    process: Option<&str>,
+    message: Option<&(Role, Vec<u8>)>,
+) -> Result<String, CliError> {
+    let policy = Policy::parse(rules, "p.toml").unwrap();
     let headers: Vec<_> = headers.iter().map(ToString::to_string).collect();
-    let text = match verdict(&policy, url, method, &headers, None) {
-        Ok(text) => text,
-        Err(error) => error.line(),
-    };
-    assert_eq!(text.trim_end(), expected);
+    let target = Target::parse(url)?;
+    let parts = target.head(method, &headers)?;
+    verdict(&policy, &target, &parts, process.map(str::to_owned), message)
+}
+
+#[test]
+fn the_verdict_on_a_process() {
+    let rules = "version = 1\n[[rule]]\nid = 'a'\naction = 'allow'\nprocesses = ['codex*']\n";
+    let (yes, no) = (
+        r#"{"action":"allow","rule":"a","reason":null}"#,
+        r#"{"action":"block","rule":null,"reason":"no rule allows this"}"#,
+    );
+    for (process, expected) in [(Some("codex-x"), yes), (Some("sh"), no), (None, no)] {
+        let text = explained(rules, "https://a.test/", "GET", &[], process, None).unwrap();
+        assert_eq!(text.trim_end(), expected, "{process:?}");
+    }
 }
 
 #[test]
@@ -71,10 +94,9 @@ fn messages() {
         "{RULES}[[rule]]\nid = 'large'\naction = 'block'\non = ['message']\n\
          direction = 'to_upstream'\nmodels = ['gpt-5-pro*']\nwhen = 'ws.opcode == \"text\"'\n"
     );
-    let policy = Policy::parse(&rules, "p.toml").unwrap();
     let check = |url: &str, from: Role, expected: &str| {
         let text = br#"{"type":"response.create","model":"gpt-5-pro"}"#.to_vec();
-        let got = verdict(&policy, url, "GET", &[], Some(&(from, text))).unwrap();
+        let got = explained(&rules, url, "GET", &[], None, Some(&(from, text))).unwrap();
         assert_eq!(got.trim_end(), expected);
     };
     let large = r#"{"action":"block","rule":"large","reason":"blocked by rule `large`"}"#;

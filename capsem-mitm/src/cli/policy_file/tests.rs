@@ -1,30 +1,24 @@
-//! What the proxy refuses to run with, although it is a rule file.
+//! Which format a rule file is read as.
 
 use super::*;
 
-#[track_caller]
-fn refused(text: &str, expected: &str) {
-    let error = parse(text, "p.toml").unwrap_err();
-    assert_eq!((error.line(), error.code()), (expected.to_owned(), 2));
-}
-
 #[test]
-fn what_is_not_enforced() {
-    let rule = "version = 1\n[[rule]]\nid = 'a'\n";
-    let advice = "is not enforced by this version; remove the rule or the key";
-    refused(
-        &format!("{rule}action = 'block'\nprocesses = ['codex']"),
-        &format!("p.toml:5:1: `processes` {advice}"),
-    );
-    refused(
-        &format!("{rule}action = 'block'\nwhen = 'http.port == 1 || process.name == \"a\"'"),
-        &format!("p.toml:5:8: `process.name` {advice}"),
-    );
-}
-
-#[test]
-fn the_rest_is_read() {
+fn this_projects_rules() {
     let text = "version = 1\non_uninspectable = 'relay'\n[[rule]]\nid = 'a'\naction = 'block'\n\
-                on = ['message']\nmodels = ['m']\nwhen = 'conn.tokens > 1'\n";
+                on = ['message']\nmodels = ['m']\nprocesses = ['codex']\nwhen = 'conn.tokens > 1'\n";
     assert_eq!(parse(text, "p.toml").unwrap().rules().len(), 1);
+}
+
+#[test]
+fn capsems_rules() {
+    let text = "[corp.rules.no_uploads]\nname = 'no_uploads'\naction = 'block'\ncorp_locked = true\n\
+                match = 'http.method == \"PUT\"'\n\
+                [profiles.rules.docs]\nname = 'docs'\naction = 'allow'\npriority = 20\n\
+                match = 'http.host == \"docs.example.com\"'\n";
+    let policy = parse(text, "p.toml").unwrap();
+    let ids: Vec<_> = policy.rules().iter().map(|rule| rule.id()).collect();
+    assert_eq!(ids, ["corp.rules.no_uploads", "profiles.rules.docs"]);
+    // A fault has its place in either.
+    let error = parse(&text.replace("priority = 20", "priority = 5"), "p.toml").unwrap_err();
+    assert!(error.to_string().starts_with("p.toml:9:12: "), "{error}");
 }
