@@ -29,10 +29,18 @@ pub struct Splitter {
     len: u64,
     /// The last byte was a carriage return, so a line feed now belongs to it.
     after_cr: bool,
+    place: Place,
+}
+
+/// Where in the body a splitter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
     /// No line has ended yet: a byte order mark may lead.
-    first: bool,
-    /// A field came since the last blank line.
-    begun: bool,
+    Start,
+    /// No field came since the last blank line.
+    Between,
+    /// Within an event.
+    Event,
 }
 
 /// One event that had data.
@@ -56,8 +64,7 @@ impl Splitter {
             truncated: false,
             len: 0,
             after_cr: false,
-            first: true,
-            begun: false,
+            place: Place::Start,
         }
     }
 
@@ -93,7 +100,7 @@ impl Splitter {
 
     /// Whether no event is under way: what came since the last one was comments and blank lines.
     pub fn is_between_events(&self) -> bool {
-        self.line.is_empty() && !self.begun
+        self.line.is_empty() && self.place != Place::Event
     }
 
     /// From now on keeps at most `limit` bytes of an event.
@@ -116,12 +123,15 @@ impl Splitter {
 
     /// Ends the line at hand, whose last piece is `tail`.
     fn end_line(&mut self, tail: &[u8], each: &mut impl FnMut(Event<'_>)) {
-        let first = std::mem::take(&mut self.first);
+        let first = self.place == Place::Start;
+        if first {
+            self.place = Place::Between;
+        }
         if self.line.is_empty() {
             return match Line::read(tail, first) {
                 Line::Blank => self.dispatch(each),
                 Line::Data(value) => self.add(value),
-                Line::Other => self.begun = true,
+                Line::Other => self.place = Place::Event,
                 Line::Comment => {}
             };
         }
@@ -136,11 +146,11 @@ impl Splitter {
                 self.truncated |= line.len() > self.limit;
                 line.truncate(self.limit);
                 self.data = Some(line);
-                self.begun = true;
+                self.place = Place::Event;
                 return;
             }
             Line::Data(value) => self.add(value),
-            Line::Other => self.begun = true,
+            Line::Other => self.place = Place::Event,
             Line::Comment => {}
         }
         line.clear();
@@ -149,7 +159,7 @@ impl Splitter {
 
     /// Adds a line to the data.
     fn add(&mut self, value: &[u8]) {
-        self.begun = true;
+        self.place = Place::Event;
         if let Some(data) = &mut self.data {
             self.truncated |= append(data, b"\n", self.limit);
         }
@@ -160,7 +170,7 @@ impl Splitter {
     /// Ends the event at hand. Without data there is none, and its bytes count for the next.
     fn dispatch(&mut self, each: &mut impl FnMut(Event<'_>)) {
         let truncated = std::mem::take(&mut self.truncated);
-        self.begun = false;
+        self.place = Place::Between;
         if let Some(mut data) = self.data.take() {
             each(Event { data: &data, truncated, len: std::mem::take(&mut self.len) });
             data.clear();

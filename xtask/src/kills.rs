@@ -128,7 +128,7 @@ async fn kill_amid_traffic(
 ) -> Result<()> {
     let proxy = served.ready.transparent.context("the ready line names no listener")?;
     let trust = tls::trusting(&served.ready.ca)?;
-    let until = Instant::now() + Duration::from_secs(3600);
+    let until = Instant::now() + Duration::from_hours(1);
     let stage = Arc::new(Stage { proxy, host: HOST, trust, until, text: text.to_vec() });
     let mut lanes = JoinSet::new();
     for lane in 0..SOCKETS {

@@ -2,7 +2,7 @@
 
 use super::{asker::CommandAsker, error::CliError, processes::Local};
 use crate::{
-    Addresses, LivePolicy, Proxy, Services,
+    Addresses, Asker, LivePolicy, Processes, Proxy, Services,
     config::{Config, JsonlTarget},
     tls::ca::Authority,
 };
@@ -53,11 +53,9 @@ impl Session {
         }
         sinks.extend(also);
         let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
-        let mut services = Services::default();
-        services.processes = Some(Arc::new(Local));
-        if let Some(asker) = CommandAsker::new(&config.asker) {
-            services.asker = Some(Box::new(asker));
-        }
+        let asker = CommandAsker::new(&config.asker).map(|it| Box::new(it) as Box<dyn Asker>);
+        let processes = Some(Arc::new(Local) as Arc<dyn Processes>);
+        let services = Services { asker, processes, ..Services::default() };
         let proxy = Proxy::bind_with(config, policy, authority, ledger.clone(), services).await?;
         Ok(Self { proxy, ledger: task, certificate, certificate_pem, records: ledger })
     }

@@ -26,6 +26,8 @@ pub(super) fn check(arguments: &Arguments) -> Result<String> {
     if arguments.advisories {
         checks.push("advisories");
     } else {
+        // It reads the manifests of all platforms' crates, of which a build here has only its own.
+        process::run(paths::cargo().args(["fetch", "--quiet", "--locked"]))?;
         deny.arg("--offline");
     }
     process::run(deny.arg("check").args(&checks))?;

@@ -1,6 +1,7 @@
 //! Which format a rule file is read as.
 
 use super::*;
+use capsem_policy::Rule;
 
 #[test]
 fn this_projects_rules() {
@@ -16,7 +17,7 @@ fn capsems_rules() {
                 [profiles.rules.docs]\nname = 'docs'\naction = 'allow'\npriority = 20\n\
                 match = 'http.host == \"docs.example.com\"'\n";
     let policy = parse(text, "p.toml").unwrap();
-    let ids: Vec<_> = policy.rules().iter().map(|rule| rule.id()).collect();
+    let ids: Vec<_> = policy.rules().iter().map(Rule::id).collect();
     assert_eq!(ids, ["corp.rules.no_uploads", "profiles.rules.docs"]);
     // A fault has its place in either.
     let error = parse(&text.replace("priority = 20", "priority = 5"), "p.toml").unwrap_err();
