@@ -77,7 +77,7 @@ pub fn refusal(api: Option<Api>, facts: &MessageFacts, reason: &str, now: u64) -
 ///
 /// let facts = MessageFacts::default();
 /// let event = refused_event(Some(Api::Messages), &facts, Some("no-shell"), "not this tool", 0);
-/// assert!(event.starts_with("event: error\ndata: {\"type\":\"error\","));
+/// assert!(event.starts_with("event: error\ndata: {\"error\":"));
 /// assert!(event.ends_with("\n\n"));
 /// ```
 pub fn refused_event(
