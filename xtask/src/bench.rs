@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{paths, process, proxy};
+use crate::{mitmproxy, paths, process, proxy};
 
 /// What is measured.
 #[derive(clap::Subcommand)]
@@ -75,8 +75,16 @@ fn codec(arguments: &Codec) -> Result<()> {
 
 fn relay(arguments: &Relay) -> Result<()> {
     let ours = proxy::build_release()?;
+    // A peer that cannot be had is missing from the table, which says so.
+    if let Err(error) = process::run(&mut cargo("build", "hudsucker-peer")) {
+        eprintln!("hudsucker: {error:#}");
+    }
     let mut run = cargo("run", "relay");
     run.args(["--", "compare", "--ours"]).arg(ours);
+    match mitmproxy::install() {
+        Ok(program) => drop(run.arg("--mitmdump").arg(program)),
+        Err(error) => eprintln!("mitmproxy: {error:#}"),
+    }
     arguments.common.pass_to(&mut run)?;
     for name in &arguments.only {
         run.arg("--only").arg(name);

@@ -15,6 +15,7 @@ mod faults;
 mod install;
 mod kills;
 mod ledger;
+mod mitmproxy;
 mod namespace;
 mod paths;
 mod process;

@@ -31,7 +31,8 @@ impl Authority {
         let ca_key = key.serialize_pem();
         let issuer = Issuer::new(params, key);
         let leaf_key = KeyPair::generate()?;
-        let mut leaf = CertificateParams::new([PLAIN, MODEL].map(String::from))?;
+        // The address is for proxies that cannot be told where a name is.
+        let mut leaf = CertificateParams::new([PLAIN, MODEL, "127.0.0.1"].map(String::from))?;
         leaf.use_authority_key_identifier_extension = true;
         let leaf = leaf.signed_by(&leaf_key, &issuer)?.pem();
         let new = Self { folder: folder.to_owned() };

@@ -50,6 +50,9 @@ struct Compare {
     /// The built program of this workspace
     #[arg(long, value_name = "FILE")]
     ours: PathBuf,
+    /// The program of mitmproxy
+    #[arg(long, value_name = "FILE")]
+    mitmdump: Option<PathBuf>,
     /// Fewer and shorter rounds: a look, not a record
     #[arg(long)]
     quick: bool,
@@ -94,7 +97,8 @@ async fn compare(arguments: &Compare) -> Result<()> {
     let authority = Authority::create(folder.path())?;
     let ends = Ends::start(authority.server()?).await?;
     let (upstream, ours) = (ends.address, arguments.ours.clone());
-    let site = Site { cpus, upstream, authority, ours, sockets: SOCKETS };
+    let mitmdump = arguments.mitmdump.clone();
+    let site = Site { cpus, upstream, authority, ours, mitmdump, sockets: SOCKETS };
     let candidates: Vec<Candidate> = entries.into_iter().map(|it| start(it, &site)).collect();
     let run = Run { ends: &ends, site: &site, idle: plan.idle };
     for case in cases {

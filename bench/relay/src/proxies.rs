@@ -2,6 +2,8 @@
 //!
 //! Refuses to know what is measured.
 
+mod hudsucker;
+mod mitmproxy;
 mod nginx;
 mod ours;
 mod tunnel;
@@ -48,7 +50,7 @@ pub struct Entry {
 }
 
 /// All of them.
-pub static ALL: [Entry; 4] = [
+pub static ALL: [Entry; 6] = [
     Entry { name: BASELINE, role: Role::Blind, start: |site| tunnel::start(site, 8 << 10) },
     Entry {
         name: "blind tunnel 64 KiB",
@@ -57,6 +59,8 @@ pub static ALL: [Entry; 4] = [
     },
     Entry { name: OURS, role: Role::Ours, start: ours::start },
     Entry { name: "nginx", role: Role::Blind, start: nginx::start },
+    Entry { name: "hudsucker", role: Role::Peer, start: hudsucker::start },
+    Entry { name: "mitmproxy", role: Role::Peer, start: mitmproxy::start },
 ];
 
 /// What a proxy is started with.
@@ -69,6 +73,8 @@ pub struct Site {
     pub authority: Authority,
     /// The built program of this workspace.
     pub ours: PathBuf,
+    /// The program of mitmproxy, where it is installed.
+    pub mitmdump: Option<PathBuf>,
     /// The sockets it must be able to hold.
     pub sockets: usize,
 }
