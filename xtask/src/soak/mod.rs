@@ -30,9 +30,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// keeps of the longest messages that happened to be there at once.
 const GROWTH: f64 = 24.0;
 /// Every deadline below, and what a busy machine adds.
-const IN_TIME: Duration = Duration::from_secs(40);
+const IN_TIME: Duration = Duration::from_secs(75);
 const HOST: &str = "soak.test";
-const LIMITS: &str = "stall_timeout = \"10s\"\nclose_timeout = \"3s\"\nidle_timeout = \"20s\"\n";
+const LIMITS: &str = "stall_timeout = \"10s\"\nclose_timeout = \"3s\"\nidle_timeout = \"45s\"\n";
 const POLICY: &str = "version = 1\ndefault = \"allow\"\n";
 
 /// The arguments of `soak`.
