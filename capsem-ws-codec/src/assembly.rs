@@ -5,8 +5,9 @@ use crate::deflate::{self, Output};
 use crate::{Error, FrameHead, Limits, Mask, Message, Opcode, utf8::Utf8};
 
 /// Bytes of payload buffer kept once a message has needed no more, so that long messages in a row do
-/// not make a new buffer each.
-pub(crate) const KEPT: usize = 64 * 1024;
+/// not make a new buffer each: 64 KiB and some room, as an inflater that filled all it was given
+/// asks for more.
+pub(crate) const KEPT: usize = 64 * 1024 + 512;
 /// Bytes up to which a payload buffer doubles. Past that it takes at once all it may take: each
 /// doubling would hold two buffers, the old and the new, that are more than the limit together.
 /// What is never written to costs addresses, not memory.
@@ -155,7 +156,11 @@ impl Output for Assembly {
     fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize) {
         let left = self.limits.inflate.min(self.limits.message).saturating_sub(self.len);
         let most = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1);
-        let wanted = wanted.min(most);
+        // What is kept is used up first, or the next message would give back what this one took.
+        let wanted = match KEPT.saturating_sub(self.payload.len()) {
+            0 => wanted.min(most),
+            kept => wanted.min(most).min(kept),
+        };
         self.grow(wanted, deflate::MOST);
         self.payload.reserve(wanted);
         (&mut self.payload, most)

@@ -47,8 +47,8 @@ struct Stream {
 
 /// Where the bytes of messages go.
 pub(crate) trait Output {
-    /// What is appended to, with room for as many bytes as are wanted, and how many it may take; one
-    /// beyond a limit is enough to see that it is passed.
+    /// What is appended to, with room for as many bytes as are wanted or for less, and how many it
+    /// may take; one beyond a limit is enough to see that it is passed.
     fn room(&mut self, wanted: usize) -> (&mut Vec<u8>, usize);
     /// The last `made` bytes appended are new.
     fn made(&mut self, made: usize) -> Result<(), Error>;
@@ -72,6 +72,13 @@ impl Inflater {
         match self.context {
             Context::Takeover => stream.end(TAIL),
             Context::Fresh => stream.end(TAIL_AND_FINAL).map(|()| stream.forget()),
+        }
+    }
+
+    /// Between messages: gives back what is quickly made anew and holds nothing of use.
+    pub(crate) fn release(&mut self) {
+        if let (Context::Fresh, Some(stream)) = (self.context, &mut self.stream) {
+            stream.window = Window::default();
         }
     }
 }
@@ -126,11 +133,13 @@ impl Stream {
         let (buffer, most) = output.room(wanted);
         let had = buffer.len();
         let (taken, gave) = (self.library.total_in(), self.library.total_out());
-        let room = (buffer.capacity() - had).min(most);
-        let status = if room < most {
+        let spare = buffer.capacity() - had;
+        let room = if spare < most { spare } else { most.min(wanted) };
+        let status = if spare < most {
             self.library.decompress_vec(input, buffer, FlushDecompress::None)
         } else {
-            // The limit is near: not a byte more than it takes to see it passed.
+            // The limit is near: not a byte more than it takes to see it passed, and no more of them
+            // cleared than so little input may fill.
             buffer.resize(had + room, 0);
             let place = buffer.get_mut(had..).unwrap_or_default();
             self.library.decompress(input, place, FlushDecompress::None)
@@ -184,10 +193,10 @@ impl Stream {
         }
     }
 
-    /// Begins anew, as if nothing had been read.
+    /// Begins anew, as if nothing had been read, with the memory it has.
     fn forget(&mut self) {
         self.library.reset(false);
-        self.window = Window::default();
+        self.window.forget();
         self.ended = false;
     }
 }
@@ -214,6 +223,11 @@ impl Window {
             }
         }
         self.oldest = (self.oldest + over.len()) % WINDOW;
+    }
+
+    fn forget(&mut self) {
+        self.ring.clear();
+        self.oldest = 0;
     }
 
     /// Oldest first.

@@ -77,7 +77,8 @@ impl Mask {
     #[inline(never)]
     fn apply_wide(self, data: &mut [u8]) {
         let lead = if data.len() < LONG { 0 } else { data.as_ptr().align_offset(CACHE_LINE) };
-        let (lead, data) = data.split_at_mut_checked(lead).unwrap_or_default();
+        // There need be no such place by what `align_offset` promises.
+        let (lead, data) = data.split_at_mut(lead.min(data.len()));
         self.apply_words(lead);
         let mask = self.after(lead.len() as u64);
         dispatch!(Level::new(), simd => mask.apply_vectors(simd, data));

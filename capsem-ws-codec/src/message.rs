@@ -160,6 +160,9 @@ impl Reader {
             self.lies_here = false;
             self.unmasked = Vec::new();
             self.assembly.payload = Vec::new();
+            if let Some(inflater) = &mut self.inflater {
+                inflater.release();
+            }
         }
     }
 

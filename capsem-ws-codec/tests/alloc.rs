@@ -8,6 +8,12 @@ use capsem_ws_codec::{
 use flate2::{Compress, FlushCompress};
 
 const KEY: [u8; 4] = [1, 2, 3, 4];
+const FRESH: Deflate = Deflate {
+    client_no_context_takeover: true,
+    server_no_context_takeover: true,
+    client_max_window_bits: 15,
+    server_max_window_bits: 15,
+};
 
 /// Frames of all kinds as `role` sends them: whole, fragmented, control, and compressed ones if
 /// there is a deflater.
@@ -27,6 +33,8 @@ fn frames(role: Role, deflater: Option<&mut Compress>) -> Vec<u8> {
     put(true, false, Opcode::Binary, &[0xFF; 3000]);
     if let Some(deflater) = deflater {
         for _ in 0..20 {
+            // Reads the same with and without context takeover.
+            deflater.reset();
             let mut squeezed = Vec::with_capacity(text.len() + 64);
             deflater
                 .compress_vec(text.as_bytes(), &mut squeezed, FlushCompress::Sync)
@@ -53,7 +61,7 @@ fn read(reader: &mut Reader, wire: &[u8], size: usize) -> usize {
 #[test]
 fn reader() {
     for role in [Role::Client, Role::Server] {
-        for deflate in [None, Some(Deflate::default())] {
+        for deflate in [None, Some(Deflate::default()), Some(FRESH)] {
             let mut deflater = deflate.map(|_| Compress::new(flate2::Compression::fast(), false));
             let rounds: Vec<_> = (0..4).map(|_| frames(role, deflater.as_mut())).collect();
             let mut reader = Reader::new(role, deflate, Limits::default());
@@ -66,6 +74,40 @@ fn reader() {
                 let allocated = counted.count_total;
                 assert!(round == 0 || allocated == 0, "{allocated} in round {round} of {role:?}");
             }
+        }
+    }
+}
+
+/// Messages as long as may cost nothing, compressed and not, whole in the input and in pieces.
+#[test]
+fn reader_of_long_messages() {
+    const LONGEST: usize = 64 * 1024;
+    let numbers = (0..65_536_u32).map(|number| format!("{:x},", number.wrapping_mul(0x9E37_79B9)));
+    let text: String = numbers.collect();
+    for (role, deflate, size) in [
+        (Role::Client, Deflate::default(), 16 * 1024),
+        (Role::Server, Deflate::default(), 16 * 1024),
+        (Role::Server, Deflate::default(), usize::MAX),
+        (Role::Server, FRESH, usize::MAX),
+    ] {
+        let text = &text.as_bytes()[..LONGEST];
+        let mask = (role == Role::Client).then_some(KEY);
+        let head = |rsv1| FrameHead { fin: true, rsv1, opcode: Opcode::Text, mask, len: 0 };
+        let mut deflater = Compress::new(flate2::Compression::fast(), false);
+        let mut squeezed = Vec::with_capacity(2 * LONGEST);
+        deflater.compress_vec(text, &mut squeezed, FlushCompress::Sync).expect("fits");
+        squeezed.truncate(squeezed.len() - 4);
+        let mut wire = Vec::new();
+        encode_frame(head(true), &squeezed, &mut wire);
+        encode_frame(head(false), text, &mut wire);
+        let mut reader = Reader::new(role, Some(deflate), Limits::default());
+        for round in 0..4 {
+            let mut items = 0;
+            let counted = measure(|| items = read(&mut reader, &wire, size));
+            assert_eq!(items, 2);
+            // The first round makes the buffers.
+            let allocated = counted.count_total;
+            assert!(round == 0 || allocated == 0, "{allocated} in round {round} of {role:?}");
         }
     }
 }

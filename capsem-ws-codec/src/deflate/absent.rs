@@ -14,6 +14,10 @@ impl Inflater {
         match *self {}
     }
 
+    pub(crate) fn release(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn end(&mut self) -> Result<(), Error> {
         match *self {}
     }
