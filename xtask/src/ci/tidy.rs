@@ -40,15 +40,20 @@ pub(super) fn check() -> Result<String> {
         "--exclude-standard",
     ]))?;
     let files: BTreeSet<&str> = listed.lines().collect();
-    let mut checked = 0;
+    let (mut checked, mut functions) = (0, BTreeSet::new());
     for name in files {
         // Binary seeds are not text; a file that was deleted is still listed.
         if let Ok(text) = fs::read_to_string(paths::root().join(name)) {
             checked += 1;
+            if Path::new(name).extension().is_some_and(|kind| kind == "rs") {
+                functions.extend(functions_of(&text).map(str::to_owned));
+            }
             file(name, &text, &mut findings);
         }
     }
     readme(&mut findings);
+    let promises = fs::read_to_string(paths::root().join("SECURITY.md")).unwrap_or_default();
+    guards(&promises, &functions, &mut findings);
     manifests(&mut findings)?;
     if findings.is_empty() {
         return Ok(format!("{checked} files in order"));
@@ -127,6 +132,35 @@ fn readme(findings: &mut Vec<String>) {
     }
     for name in commands.difference(&known) {
         findings.push(format!("README.md: there is no `cargo xtask {name}`"));
+    }
+}
+
+/// The names of the functions in a source file, those that are data of a test among them.
+fn functions_of(text: &str) -> impl Iterator<Item = &str> {
+    let named = text.split("fn ").skip(1);
+    named.filter_map(|rest| rest.split_once('(').map(|(name, _)| name))
+}
+
+/// Every test that a promise is guarded by must be there, and every promise have one.
+fn guards(promises: &str, functions: &BTreeSet<String>, findings: &mut Vec<String>) {
+    let table = promises.split("## Promises and their tests").nth(1).unwrap_or_default();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut promised = 0;
+    for row in rows {
+        promised += 1;
+        let tests = row.rsplit_once(" | ").map_or("", |(_, tests)| tests);
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if named.is_empty() {
+            findings.push(format!("SECURITY.md: nothing guards: {row}"));
+        }
+        for name in named.iter().filter(|name| !name.contains(' ')) {
+            if !functions.contains(*name) {
+                findings.push(format!("SECURITY.md: there is no test `{name}`"));
+            }
+        }
+    }
+    if promised == 0 {
+        findings.push("SECURITY.md: no table of promises and their tests".to_owned());
     }
 }
 

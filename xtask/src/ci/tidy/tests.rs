@@ -1,6 +1,6 @@
 //! What tidy finds, and what it lets pass.
 
-use super::file;
+use super::{file, functions_of, guards};
 
 /// `text` as the file `name` has exactly these findings.
 #[track_caller]
@@ -32,4 +32,20 @@ fn folders_of_one_machine_are_found_where_a_path_begins() {
         &[&format!("a.md:1: a folder of one machine, {folder}")],
     );
     check("a.md", &format!("see the{folder}x\n"), &[]);
+}
+
+#[test]
+fn promises_have_tests_that_exist() {
+    let functions = functions_of("fn a_test() {}\nasync fn other(x: u8) {}").map(str::to_owned);
+    let functions = functions.collect();
+    let check = |rows: &str, expected: &[&str]| {
+        let mut findings = Vec::new();
+        let table = "# x\n## Promises and their tests\n\n| promise | guarded by |\n|---|---|\n";
+        guards(&format!("{table}{rows}"), &functions, &mut findings);
+        assert_eq!(findings, expected, "{rows}");
+    };
+    check("| a | `a_test`, `other`, `cargo xtask soak` |\n", &[]);
+    check("| a | `gone` |\n", &["SECURITY.md: there is no test `gone`"]);
+    check("| a | nothing |\n", &["SECURITY.md: nothing guards: | a | nothing |"]);
+    check("", &["SECURITY.md: no table of promises and their tests"]);
 }
