@@ -145,9 +145,9 @@ fn functions_of(text: &str) -> impl Iterator<Item = &str> {
 fn guards(promises: &str, functions: &BTreeSet<String>, findings: &mut Vec<String>) {
     let table = promises.split("## Promises and their tests").nth(1).unwrap_or_default();
     let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
-    let mut promised = 0;
+    let mut count = 0;
     for row in rows {
-        promised += 1;
+        count += 1;
         let tests = row.rsplit_once(" | ").map_or("", |(_, tests)| tests);
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         if named.is_empty() {
@@ -159,7 +159,7 @@ fn guards(promises: &str, functions: &BTreeSet<String>, findings: &mut Vec<Strin
             }
         }
     }
-    if promised == 0 {
+    if count == 0 {
         findings.push("SECURITY.md: no table of promises and their tests".to_owned());
     }
 }
