@@ -20,7 +20,9 @@ fn check(encode: impl Fn(Role, Option<[u8; 4]>, &mut Vec<u8>), expected: impl Fn
 
 #[test]
 fn messages() {
-    for len in [0, 1, 125, 126, 65535, 65536] {
+    let all: &[usize] =
+        if cfg!(miri) { &[0, 1, 125, 126] } else { &[0, 1, 125, 126, 65535, 65536] };
+    for &len in all {
         let payload = vec![b'x'; len];
         for opcode in [Opcode::Text, Opcode::Binary] {
             check(

@@ -84,6 +84,9 @@ fn check_wire(sender: Role, deflate: Option<Deflate>, limits: Limits, wire: &[u8
             | Error::InflateLimit { .. }
     );
     assert!(waits || undecided(sender, deflate, limits, wire), "{sender:?}: could be told before");
+    if long && cfg!(miri) {
+        return; // Whole is long enough.
+    }
     let longer = [wire, &[0; 20]].concat();
     for wire in [wire, &longer] {
         let first = whole(wire);

@@ -138,8 +138,10 @@ fn the_fast_path_agrees() {
     for (sender, compression) in
         [(Client, Off), (Client, PerMessage), (Server, Off), (Server, PerMessage)]
     {
-        for first in 0..=0xFF {
-            for second in 0..=0xFF {
+        // Miri gets messages alone, and of the lengths within the head the outermost.
+        for first in (0..=0xFF).filter(|first| !cfg!(miri) || matches!(first & 0x3F, 1 | 2)) {
+            let all = (0..=0xFF).filter(|second| !cfg!(miri) || matches!(second & 0x7C, 0 | 0x7C));
+            for second in all {
                 wire[..2].copy_from_slice(&[first, second]);
                 let key = if second & MASKED == 0 { 0 } else { 4 };
                 let longs: &[u64] = match second & !MASKED {

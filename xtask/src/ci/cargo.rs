@@ -62,11 +62,11 @@ pub(super) fn test() -> Result<String> {
     for set in [workspace, fuzz] {
         printed += &process::read(paths::cargo().args(["test", "--quiet", "--locked"]).args(set))?;
     }
-    let count = |word: &str| -> u64 {
-        let results = printed.lines().filter_map(|line| line.strip_prefix("test result: "));
-        results.filter_map(|line| count_of(line, word)).sum()
-    };
-    Ok(format!("{} tests passed, {} ignored", count("passed"), count("ignored")))
+    Ok(format!(
+        "{} tests passed, {} ignored",
+        tests(&printed, "passed"),
+        tests(&printed, "ignored")
+    ))
 }
 
 /// `cargo package` of the codec, which others use alone. Builds what it packs, with all features.
@@ -75,6 +75,12 @@ pub(super) fn package() -> Result<String> {
     package.args(["package", "--quiet", "--locked", "--offline", "--allow-dirty"]);
     process::run(package.args(["--package", "capsem-ws-codec", "--all-features"]))?;
     Ok("the codec builds from its package".into())
+}
+
+/// How many tests `passed`, or what else is counted, by all that `cargo test` printed.
+pub(super) fn tests(printed: &str, word: &str) -> u64 {
+    let results = printed.lines().filter_map(|line| line.strip_prefix("test result: "));
+    results.filter_map(|line| count_of(line, word)).sum()
 }
 
 /// The number before `word` in `ok. 12 passed; 0 failed; ...`.

@@ -5,9 +5,9 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::tool::Tool;
+use super::tool::{self, Tool};
 use crate::{paths, process};
 
 const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", ask: &["--version"] };
@@ -35,12 +35,7 @@ impl Default for Arguments {
 
 /// Builds the targets and runs each; fails on the first finding.
 pub(super) fn smoke(arguments: &Arguments) -> Result<String> {
-    let nightly = Command::new("rustup").args(["run", "nightly", "rustc", "--version"]).output();
-    if !nightly.is_ok_and(|output| output.status.success()) {
-        bail!(
-            "no nightly toolchain; `rustup toolchain install nightly --profile minimal` installs it"
-        );
-    }
+    tool::need_nightly(&[])?;
     let known = targets()?;
     let wanted = if arguments.targets.is_empty() { &known } else { &arguments.targets };
     for target in wanted {
@@ -66,10 +61,8 @@ pub(super) fn smoke(arguments: &Arguments) -> Result<String> {
 
 /// cargo-fuzz under the nightly toolchain, in the fuzz workspace.
 fn cargo_fuzz() -> Result<Command> {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]).arg(CARGO_FUZZ.ready()?).arg("fuzz");
-    // The stable cargo that runs this xtask leaves its own name here.
-    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO_TARGET_DIR");
+    let mut command = tool::on_nightly();
+    command.arg(CARGO_FUZZ.ready()?).arg("fuzz").env_remove("CARGO_TARGET_DIR");
     command.current_dir(paths::root().join("fuzz"));
     Ok(command)
 }

@@ -8,6 +8,7 @@ mod cargo;
 mod deny;
 mod fuzz;
 mod instructions;
+mod miri;
 mod mutants;
 mod tidy;
 mod tool;
@@ -22,7 +23,8 @@ use crate::{accept, conformance, faults, kills, soak};
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `mutants`, then `conformance --quick`, `faults --quick`, ten `kills`, a minute of `soak` and `accept`;
+    /// Every step below but `miri` and `mutants`, then `conformance --quick`, `faults --quick`, ten `kills`, a
+    /// minute of `soak` and `accept`;
     /// ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
@@ -45,6 +47,8 @@ pub(crate) enum Step {
     Fuzz(fuzz::Arguments),
     /// What fixed pieces of work cost in instructions, against the record, by valgrind
     Instructions(instructions::Arguments),
+    /// The codec's unit tests under Miri, on nightly; not in ci
+    Miri(miri::Arguments),
     /// Whether the codec's unit tests notice a change to its code, by cargo-mutants; not in ci
     Mutants(mutants::Arguments),
 }
@@ -63,6 +67,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Deny(arguments) => deny::check(arguments),
         Step::Fuzz(arguments) => fuzz::smoke(arguments),
         Step::Instructions(arguments) => instructions::check(arguments),
+        Step::Miri(arguments) => miri::check(arguments),
         Step::Mutants(arguments) => mutants::check(arguments),
     }?;
     println!("{line}");

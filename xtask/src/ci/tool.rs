@@ -1,9 +1,9 @@
-//! Developer tools installed by cargo, pinned, under `target/tools`.
+//! Developer tools: those that cargo installs, pinned, under `target/tools`, and what is on nightly.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::{paths, process};
 
@@ -29,4 +29,39 @@ impl Tool {
         }
         Ok(program)
     }
+}
+
+/// Fails, with the command that helps, if there is no nightly toolchain or not these parts of it.
+pub(super) fn need_nightly(components: &[&str]) -> Result<()> {
+    let mut list = Command::new("rustup");
+    list.args(["component", "list", "--toolchain", "nightly", "--installed"]);
+    let wanted = match components {
+        [] => String::new(),
+        names => format!(" --component {}", names.join(",")),
+    };
+    let installed = process::read(&mut list).with_context(|| {
+        format!(
+            "no nightly toolchain; `rustup toolchain install nightly --profile minimal{wanted}` \
+             installs it"
+        )
+    })?;
+    let missing: Vec<_> = components
+        .iter()
+        .filter(|name| !installed.lines().any(|line| line.starts_with(**name)))
+        .copied()
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "nightly lacks {names}; `rustup component add --toolchain nightly {names}` installs it",
+        names = missing.join(" ")
+    );
+    Ok(())
+}
+
+/// `rustup run nightly`, to be given a program. The stable cargo that runs this xtask leaves its own
+/// name in the environment.
+pub(super) fn on_nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command
 }
