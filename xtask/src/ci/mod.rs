@@ -23,9 +23,8 @@ use crate::{accept, conformance, faults, kills, soak};
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `miri` and `mutants`, then `conformance --quick`, `faults --quick`, ten `kills`, a
-    /// minute of `soak` and `accept`;
-    /// ends with `N passed, N failed`
+    /// Every step below but `miri` and `mutants`, then `conformance --quick`, `faults --quick`, ten
+    /// `kills`, a minute of `soak` and `accept`; ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
     Fmt,
