@@ -176,7 +176,8 @@ pub struct Limits {
     /// beyond it goes on, and its evidence says that it is partial.
     pub capture: usize,
     /// Connections of clients at one time. Default 4096, of which each has two sockets: well
-    /// within the descriptors a service commonly has. More wait in the kernel's queue.
+    /// within the descriptors a service commonly has; the program takes fewer where it has fewer.
+    /// More wait in the kernel's queue.
     pub connections: usize,
     /// The TLS handshake of a client, from its first byte awaited. Default 10 s.
     pub tls_timeout: Duration,

@@ -22,12 +22,20 @@ use capsem_telemetry::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
-use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes recorded of a call's request, and as many of its response, where content is recorded: as
 /// much as Capsem keeps of a text.
 const CONTENT: usize = 256 * 1024;
+
+/// Connections that wait to be accepted, as far as the kernel allows: what past it comes in a burst
+/// is dropped, and a good client among it waits a second or more for its next try.
+const QUEUE: u32 = 4096;
 
 /// What every connection shares.
 pub(crate) struct Context {
@@ -207,6 +215,7 @@ impl Proxy {
     /// # Errors
     ///
     /// See [`ProxyError`].
+    #[expect(clippy::unused_async, reason = "a listener is bound inside the runtime it serves in")]
     pub async fn bind_with(
         config: Config,
         policy: impl Decide + 'static,
@@ -227,7 +236,7 @@ impl Proxy {
             Reach { ports: config.upstream.connect_ports, pinned: pins.keys().cloned().collect() };
         let credentials = Table::read(config.credentials, services.credentials)
             .map_err(|(host, error)| ProxyError::Credential { host, error })?;
-        let (doors, addresses) = open(config.listen.proxy, config.listen.transparent).await?;
+        let (doors, addresses) = open(config.listen.proxy, config.listen.transparent)?;
         let cx = Context {
             policy: LivePolicy::new(policy),
             reach,
@@ -288,7 +297,7 @@ impl Proxy {
     }
 }
 
-async fn open(
+fn open(
     proxy: Option<SocketAddr>,
     transparent: Option<SocketAddr>,
 ) -> Result<(Vec<(Door, TcpListener)>, Addresses), ProxyError> {
@@ -300,11 +309,22 @@ async fn open(
     ] {
         let Some(address) = address else { continue };
         let fail = |error| ProxyError::Bind { listener, address, error };
-        let socket = TcpListener::bind(address).await.map_err(fail)?;
+        let socket = listen(address).map_err(fail)?;
         *bound = Some(socket.local_addr().map_err(fail)?);
         doors.push((door, socket));
     }
     Ok((doors, addresses))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port that a proxy has just left has connections of its own for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 fn extra_roots(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, ProxyError> {

@@ -3,6 +3,7 @@
 //! One module per task; this file only names them.
 
 mod accept;
+mod attacks;
 mod bench;
 mod ci;
 mod clients;
@@ -47,6 +48,8 @@ enum Task {
     Faults(faults::Arguments),
     /// Many sockets that come, talk, break and go through the built program, for minutes
     Soak(soak::Arguments),
+    /// What each attack on the built program costs it in memory and CPU, and who is served meanwhile
+    Attacks(attacks::Arguments),
     /// The built program killed under traffic, again and again, on one ledger
     Kills(kills::Arguments),
     /// Figures beside those of others, measured in one run
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Conformance(arguments) => conformance::conformance(&arguments),
         Task::Faults(arguments) => faults::faults(&arguments),
         Task::Soak(arguments) => soak::soak(&arguments),
+        Task::Attacks(arguments) => attacks::attacks(&arguments),
         Task::Kills(arguments) => kills::kills(&arguments),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),

@@ -41,6 +41,7 @@ pub(crate) fn program() -> PathBuf {
 /// The files one proxy is started from, and those it writes.
 pub(crate) struct Setup {
     folder: PathBuf,
+    program: PathBuf,
 }
 
 impl Setup {
@@ -69,12 +70,17 @@ impl Setup {
 
     /// Writes a configuration of one's own, which names neither CA nor policy, and a policy.
     pub(crate) fn with(folder: &Path, config: &str, policy: &str) -> Result<Self> {
-        let setup = Self { folder: folder.to_owned() };
+        let setup = Self { folder: folder.to_owned(), program: program() };
         fs::write(setup.file("policy.toml"), policy)?;
         // Relative paths are relative to the configuration file.
         let files = "[ca]\ndir = \"ca\"\n\n[policy]\nfile = \"policy.toml\"\n";
         fs::write(setup.config(), format!("{config}{files}"))?;
         Ok(setup)
+    }
+
+    /// The same, served by another build.
+    pub(crate) fn served_by(self, program: &Path) -> Self {
+        Self { program: program.to_owned(), ..self }
     }
 
     /// The ledger as JSON lines.
@@ -106,7 +112,7 @@ impl Setup {
 
     /// `capsem-mitm serve`, ready to be talked to.
     pub(crate) async fn serve(&self) -> Result<Served> {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(self.config());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(fs::File::create(self.file("proxy.err"))?);

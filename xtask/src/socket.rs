@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::endpoint::Flow;
 pub(crate) use deflater::Deflater;
 
-pub(crate) use open::{agree, open, upgrade};
+pub(crate) use open::{agree, open, shake, upgrade};
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;

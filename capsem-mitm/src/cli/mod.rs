@@ -7,6 +7,7 @@ mod asker;
 mod ca;
 mod check;
 mod config_file;
+mod descriptors;
 mod error;
 mod explain;
 mod json;

@@ -3,6 +3,7 @@
 use super::{
     args::ServeArgs,
     config_file::{self, Listener},
+    descriptors,
     error::CliError,
     json, policy_file, print,
     reload::Reload,
@@ -23,6 +24,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
         tracing::warn!("no [policy] file: everything is blocked");
         Policy::block_all()
     };
+    descriptors::raise();
     let mut signals = Signals::listen()?;
     let hang_up = Signals::hang_up()?;
     let rule_file = config.policy_file.clone();

@@ -1,6 +1,6 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
-use super::{asker::CommandAsker, error::CliError, processes::Local};
+use super::{asker::CommandAsker, descriptors, error::CliError, processes::Local};
 use crate::{
     Addresses, Asker, LivePolicy, Processes, Proxy, Services,
     config::{Config, JsonlTarget},
@@ -33,10 +33,11 @@ pub(crate) struct Session {
 impl Session {
     /// Opens authority and ledger, and binds the listeners. Records go to `also` as well.
     pub(crate) async fn start(
-        config: Config,
+        mut config: Config,
         policy: Policy,
         also: Option<Box<dyn Sink>>,
     ) -> Result<Self, CliError> {
+        descriptors::fit(&mut config.limits);
         let authority = Authority::open_or_create(&config.ca_dir)?;
         // Absolute: who reads it may be in another folder. It fails only where there is none.
         let certificate = std::path::absolute(authority.pem_path())

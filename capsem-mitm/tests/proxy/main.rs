@@ -12,6 +12,7 @@ mod authorities;
 mod bodies;
 mod credentials;
 mod deadlines;
+mod ends;
 mod evidence;
 mod handshakes;
 mod heads;

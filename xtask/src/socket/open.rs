@@ -33,6 +33,20 @@ pub(crate) async fn open<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (stream, accepted) = shake(stream, path, headers, extensions).await?;
+    Socket::new(stream, Role::Client, accepted.deflate, limits)
+}
+
+/// The handshake alone: what follows it is bytes.
+pub(crate) async fn shake<S>(
+    stream: S,
+    path: &Uri,
+    headers: HeaderMap,
+    extensions: &str,
+) -> Result<(TokioIo<Upgraded>, Accepted)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut key = [0; 16];
     getrandom::fill(&mut key).context("no randomness")?;
     let mut ask = Request::get(path).body(())?;
@@ -42,8 +56,7 @@ where
     let offer = handshake::read_request(&parts)?.context("our own request is no upgrade")?;
     let ask = Request::from_parts(parts, Empty::new());
     let (stream, answer) = upgrade(stream, ask, StatusCode::SWITCHING_PROTOCOLS).await?;
-    let accepted = handshake::check_response(&offer, &answer)?;
-    Socket::new(stream, Role::Client, accepted.deflate, limits)
+    Ok((stream, handshake::check_response(&offer, &answer)?))
 }
 
 /// Sends one request and takes the connection over after `status`.
