@@ -20,17 +20,21 @@ pub(crate) fn raise() {
     }
 }
 
-/// Takes no more connections at a time than this process has descriptors for, and says so.
+/// Takes no more connections at a time than this process has descriptors for, and says so: loudly
+/// where somebody asked for more.
 pub(crate) fn fit(limits: &mut Limits) {
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return };
     let room = room(descriptors);
-    if room < limits.connections {
-        tracing::warn!(
-            descriptors,
-            "limits.connections is {}, the limit of descriptors has room for {room}",
-            limits.connections
-        );
+    let wanted = limits.connections;
+    if room < wanted {
         limits.connections = room;
+        let words =
+            format!("limits.connections is {wanted}, {descriptors} descriptors take {room}");
+        if wanted == Limits::default().connections {
+            tracing::info!("{words}");
+        } else {
+            tracing::warn!("{words}");
+        }
     }
 }
 
