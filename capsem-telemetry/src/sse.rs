@@ -30,6 +30,8 @@ pub struct Splitter {
     /// The last byte was a carriage return, so a line feed now belongs to it.
     after_cr: bool,
     place: Place,
+    /// A line came that is none of an event stream.
+    foreign: bool,
 }
 
 /// Where in the body a splitter is.
@@ -65,6 +67,7 @@ impl Splitter {
             len: 0,
             after_cr: false,
             place: Place::Start,
+            foreign: false,
         }
     }
 
@@ -103,6 +106,12 @@ impl Splitter {
         self.line.is_empty() && self.place != Place::Event
     }
 
+    /// Whether a line came that is no comment and no field of the standard, or that some readers take
+    /// for more than one line: such a body may say to others what it does not say in events.
+    pub fn has_foreign_lines(&self) -> bool {
+        self.foreign
+    }
+
     /// From now on keeps at most `limit` bytes of an event.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
@@ -131,8 +140,8 @@ impl Splitter {
             return match Line::read(tail, first) {
                 Line::Blank => self.dispatch(each),
                 Line::Data(value) => self.add(value),
-                Line::Other => self.place = Place::Event,
-                Line::Comment => {}
+                Line::Other => self.other(tail),
+                Line::Comment => self.foreign |= !is_one_line(tail),
             };
         }
         self.keep(tail);
@@ -150,11 +159,17 @@ impl Splitter {
                 return;
             }
             Line::Data(value) => self.add(value),
-            Line::Other => self.place = Place::Event,
-            Line::Comment => {}
+            Line::Other => self.other(&line),
+            Line::Comment => self.foreign |= !is_one_line(&line),
         }
         line.clear();
         self.line = line;
+    }
+
+    /// A line beside the data.
+    fn other(&mut self, line: &[u8]) {
+        self.place = Place::Event;
+        self.foreign |= !is_field(line) || !is_one_line(line);
     }
 
     /// Adds a line to the data.
@@ -178,6 +193,19 @@ impl Splitter {
             self.line = data;
         }
     }
+}
+
+/// Whether it is a field of the standard that is not `data`.
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    let name = name.strip_prefix("\u{feff}".as_bytes()).unwrap_or(name);
+    matches!(name, b"event" | b"id" | b"retry")
+}
+
+/// Whether every reader takes it for one line: some end lines at other control characters too.
+fn is_one_line(line: &[u8]) -> bool {
+    let ends = |c: char| c != '\t' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
+    std::str::from_utf8(line).is_ok_and(|line| !line.contains(ends))
 }
 
 /// What a line is to its event.

@@ -205,8 +205,21 @@ async fn an_answer_that_cannot_be_judged_is_refused_or_relayed_as_the_rules_say(
     let long = format!("data: {{\"x\":\"{}\"}}\n\n", "a".repeat(9000));
     let broken = "data: {\"type\":\n\n".to_owned();
     let twice = "data: {\"model\":\"a\",\"model\":\"b\"}\n\n".to_owned();
+    // What is no event to one reader may be an answer to another.
+    let call = r#"{"output":[{"type":"function_call","name":"shell"}]}"#;
+    let bare = format!("{call}\n\n");
+    let beside = format!("event: x\n{call}\ndata: {{}}\n\n");
+    let within = format!(": x\u{b}data: {call}\n\n");
     for past in ["close", "relay"] {
-        for (coding, body) in [("", &long), ("", &broken), ("", &twice), ("gzip", &broken)] {
+        for (coding, body) in [
+            ("", &long),
+            ("", &broken),
+            ("", &twice),
+            ("", &bare),
+            ("", &beside),
+            ("", &within),
+            ("gzip", &broken),
+        ] {
             let mut upstream = Upstream::tls(HOST).await;
             let text = format!("on_uninspectable = \"{past}\"\n{NO_SHELL}\nmax_bytes = 4096\n");
             let rig = Rig::with(&upstream, rules(&text), |_| {}).await;

@@ -25,6 +25,7 @@ mod panics;
 mod program;
 mod refusing;
 mod reload;
+mod sessions;
 mod slashes;
 mod tunnel;
 mod upgrade;

@@ -45,6 +45,29 @@ fn events() {
     check("\u{feff}data: a\n\n", &["a"]);
 }
 
+#[track_caller]
+fn check_foreign(body: &str, expected: bool) {
+    for size in [1, usize::MAX] {
+        let mut splitter = Splitter::new(1024);
+        body.as_bytes().chunks(size.min(body.len())).for_each(|piece| splitter.push(piece, |_| ()));
+        assert_eq!(splitter.has_foreign_lines(), expected, "{body:?}");
+    }
+}
+
+#[test]
+fn lines_that_are_no_part_of_an_event() {
+    check_foreign("event: x\nid\nretry: 5\n: a\tcomment\ndata: {}\n\ndata\n\n:\n\n", false);
+    check_foreign("\u{feff}event: x\r\n\r\n\u{feff}event\r\r", false);
+    // Data is for others to judge.
+    check_foreign("data: a\u{b}data: b\n\n", false);
+    check_foreign("{\"a\":1}\n", true);
+    check_foreign("data: {}\n\ndatax: a\n", true);
+    check_foreign("Event: x\n", true);
+    check_foreign(": a\u{b}data: b\n", true);
+    check_foreign("event: a\u{85}data: b\n", true);
+    check_foreign("id: a\u{2028}data: b\n", true);
+}
+
 #[test]
 fn every_line_ending() {
     check("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]);

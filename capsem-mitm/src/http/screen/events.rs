@@ -35,6 +35,8 @@ pub(super) struct Events {
     whole: VecDeque<Event>,
     /// The event under way is too long to be judged and may pass.
     passing: bool,
+    /// Lines came that are no part of an event, and may pass.
+    foreign: bool,
     asked: Option<Asked>,
     /// The response that the events are of, once one has said so.
     response: Option<String>,
@@ -71,6 +73,7 @@ impl Events {
             gone: 0,
             whole: VecDeque::new(),
             passing: false,
+            foreign: false,
             asked: None,
             response: None,
             out: BytesMut::new(),
@@ -82,30 +85,41 @@ impl Events {
     /// Takes what came next.
     fn push(&mut self, data: &Bytes) {
         self.held.extend_from_slice(data);
-        let whole = &mut self.whole;
-        self.splitter.push(data, |event| whole.push_back(Event::of(event)));
-        if !self.whole.is_empty() {
+        self.split(data);
+        if !self.whole.is_empty() || self.over {
             return;
         }
         if self.splitter.is_between_events() || self.passing {
             self.let_go(self.held.len());
-        } else if self.held.len() > self.screen.most() {
-            match self.screen.uninspectable() {
-                Ok(()) => {
-                    self.passing = true;
-                    self.let_go(self.held.len());
-                }
-                Err(ruling) => self.refuse(self.held.len(), &ruling, &MessageFacts::default(), 0),
-            }
+        } else if self.held.len() > self.screen.most() && self.may_pass() {
+            self.passing = true;
+            self.let_go(self.held.len());
         }
+    }
+
+    /// Finds the events that end in `data`. What is no part of an event is nothing that can be judged.
+    fn split(&mut self, data: &[u8]) {
+        let whole = &mut self.whole;
+        self.splitter.push(data, |event| whole.push_back(Event::of(event)));
+        if self.splitter.has_foreign_lines() && !self.foreign {
+            self.foreign = self.may_pass();
+        }
+    }
+
+    /// Whether what cannot be judged goes on; if not, it is refused.
+    fn may_pass(&mut self) -> bool {
+        let ruling = self.screen.uninspectable();
+        if let Err(ruling) = &ruling {
+            self.refuse(self.held.len(), ruling, &MessageFacts::default(), 0);
+        }
+        ruling.is_ok()
     }
 
     /// Takes what is left at the end of the body.
     fn end(&mut self) {
         self.inner = None;
-        let whole = &mut self.whole;
-        let splitter = mem::replace(&mut self.splitter, Splitter::new(0));
-        splitter.finish(|event| whole.push_back(Event::of(event)));
+        // The blank line that an event under way lacks.
+        self.split(b"\n\n");
     }
 
     /// Lets so many bytes of the event under way, or between events, go on.

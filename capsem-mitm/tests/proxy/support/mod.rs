@@ -3,6 +3,7 @@
 mod client;
 mod frames;
 mod names;
+pub(crate) mod relay;
 mod rig;
 mod socket;
 mod table;
