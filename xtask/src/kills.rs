@@ -25,7 +25,6 @@ const SOCKETS: usize = 16;
 /// When a kill comes, at most, after the first socket of its round was opened.
 const LATEST: Duration = Duration::from_millis(500);
 const HOST: &str = "kills.test";
-const POLICY: &str = "version = 1\ndefault = \"allow\"\n";
 
 /// The arguments of `kills`.
 #[derive(clap::Args)]
@@ -83,19 +82,10 @@ fn run(arguments: &Arguments) -> Result<String> {
 
 async fn play(times: u32, seed: u64) -> Result<Figures> {
     let folder = paths::target().join("kills");
-    let _ = fs::remove_dir_all(&folder); // the first run has none
-    fs::create_dir_all(&folder)?;
     let authority = Authority::of([HOST.to_owned()])?;
-    fs::write(folder.join("upstream-ca.pem"), authority.pem())?;
     let echo = Echo::start(Some(authority.tls())).await?;
-    let config = format!(
-        "[listen]\ntransparent = \"127.0.0.1:0\"\n\n\
-         [upstream]\nextra_roots = [\"upstream-ca.pem\"]\n\n\
-         [upstream.resolve]\n\"{HOST}:443\" = \"{}\"\n\n\
-         [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n",
-        echo.address
-    );
-    let setup = Setup::with(&folder, &config, POLICY)?;
+    let pins = [(format!("{HOST}:443"), echo.address)];
+    let setup = Setup::allowing(&folder, &authority, &pins, "")?;
     let mut random = fastrand::Rng::with_seed(seed);
     let text = visit::text(&mut random);
     let mut figures = Figures { seed, times, ..Figures::default() };

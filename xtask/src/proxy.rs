@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
-use crate::endpoint::NAMES;
+use crate::endpoint::{Authority, NAMES};
 use crate::vitals::Vitals;
 use crate::{paths, process};
 
@@ -66,6 +66,27 @@ impl Setup {
              [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n"
         );
         Self::with(folder, &config, policy)
+    }
+
+    /// Empties `folder` and writes into it a proxy that allows all: both listeners, both sinks, each
+    /// authority pinned to an address whose certificate is of `trusted`, and lines of `[limits]`.
+    pub(crate) fn allowing(
+        folder: &Path,
+        trusted: &Authority,
+        pins: &[(String, SocketAddr)],
+        limits: &str,
+    ) -> Result<Self> {
+        let _ = fs::remove_dir_all(folder); // the first run has none
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("upstream-ca.pem"), trusted.pem())?;
+        let line = |(authority, address): &(_, _)| format!("\"{authority}\" = \"{address}\"\n");
+        let pins: String = pins.iter().map(line).collect();
+        let config = format!(
+            "[listen]\nproxy = \"127.0.0.1:0\"\ntransparent = \"127.0.0.1:0\"\n\n\
+             [upstream]\nextra_roots = [\"upstream-ca.pem\"]\n\n[upstream.resolve]\n{pins}\n\
+             [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n[limits]\n{limits}\n"
+        );
+        Self::with(folder, &config, "version = 1\ndefault = \"allow\"\n")
     }
 
     /// Writes a configuration of one's own, which names neither CA nor policy, and a policy.

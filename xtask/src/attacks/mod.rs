@@ -38,7 +38,6 @@ const LIMITS: &str = "tls_timeout = \"2s\"\nhead_timeout = \"2s\"\nstall_timeout
     close_timeout = \"2s\"\nconnections = 1100\n";
 /// Every deadline above, and what a busy machine adds.
 const IN_TIME: Duration = Duration::from_secs(20);
-const POLICY: &str = "version = 1\ndefault = \"allow\"\n";
 
 /// The arguments of `attacks`.
 #[derive(clap::Args, Default)]
@@ -74,7 +73,6 @@ pub(crate) fn attacks(arguments: &Arguments) -> Result<()> {
     };
     for (number, attack) in (1..).zip(list::all()).filter(|(_, attack)| wanted(attack)) {
         let folder = folder.join(format!("{number}"));
-        fs::create_dir_all(&folder)?;
         let cost = runtime.block_on(play(&attack, &program, &folder, apart.handle()));
         table.add(&attack, cost);
     }
@@ -91,18 +89,16 @@ pub(crate) fn attacks(arguments: &Arguments) -> Result<()> {
 
 async fn play(attack: &Attack, program: &Path, folder: &Path, apart: &Handle) -> Result<Cost> {
     let authority = Authority::of([HOST, MODEL_HOST, GOOD_HOST].map(String::from))?;
-    fs::write(folder.join("upstream-ca.pem"), authority.pem())?;
     let (secure, plain) = (Echo::start(Some(authority.tls())).await?, Echo::start(None).await?);
     let good = apart.spawn(Echo::start(Some(authority.tls()))).await??;
-    let config = format!(
-        "[listen]\nproxy = \"127.0.0.1:0\"\ntransparent = \"127.0.0.1:0\"\n\n\
-         [upstream]\nextra_roots = [\"upstream-ca.pem\"]\n\n[upstream.resolve]\n\
-         \"{HOST}:443\" = \"{0}\"\n\"{MODEL_HOST}:443\" = \"{0}\"\n\"{HOST}:80\" = \"{1}\"\n\
-         \"{GOOD_HOST}:443\" = \"{2}\"\n\n\
-         [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n[limits]\n{LIMITS}\n",
-        secure.address, plain.address, good.address
-    );
-    let setup = Setup::with(folder, &config, POLICY)?.served_by(&held(attack, program, folder)?);
+    let pins = [
+        (format!("{HOST}:443"), secure.address),
+        (format!("{MODEL_HOST}:443"), secure.address),
+        (format!("{HOST}:80"), plain.address),
+        (format!("{GOOD_HOST}:443"), good.address),
+    ];
+    let setup = Setup::allowing(folder, &authority, &pins, LIMITS)?;
+    let setup = setup.served_by(&held(attack, program, folder)?);
     let served = setup.serve().await?;
     let (vitals, ready) = (served.vitals()?, &served.ready);
     let site = Arc::new(Site {

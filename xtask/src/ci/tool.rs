@@ -24,7 +24,8 @@ impl Tool {
         if !installed.split_whitespace().any(|word| word == self.version) {
             eprintln!("installing {} {} into {} ...", self.name, self.version, root.display());
             let mut install = paths::cargo();
-            install.args(["install", "--locked", "--quiet", "--root"]).arg(&root);
+            // Sooner built, and fast enough for what they do.
+            install.args(["install", "--debug", "--locked", "--quiet", "--root"]).arg(&root);
             process::run(install.arg(format!("{}@{}", self.name, self.version)))?;
         }
         Ok(program)

@@ -32,7 +32,6 @@ const LIMITS: &str = "tls_timeout = \"5s\"\nhead_timeout = \"5s\"\nconnect_timeo
     close_timeout = \"3s\"\n";
 /// Every deadline above and the time of the gentle toxics, for a busy machine.
 const IN_TIME: Duration = Duration::from_secs(20);
-const POLICY: &str = "version = 1\ndefault = \"allow\"\n";
 
 /// The arguments of `faults`.
 #[derive(clap::Args, Default)]
@@ -102,22 +101,15 @@ async fn wave(
     random: &mut fastrand::Rng,
     table: &mut Table,
 ) -> Result<()> {
-    fs::create_dir_all(folder)?;
     let authority = Authority::of(["*.faults.test".to_owned()])?;
-    fs::write(folder.join("upstream-ca.pem"), authority.pem())?;
-    let (mut sites, mut pins) = (Vec::new(), String::new());
+    let (mut sites, mut pins) = (Vec::new(), Vec::new());
     for (number, (cell, variant)) in cells.into_iter().enumerate() {
         let site = Site::open(cell, variant, format!("c{number}.faults.test"), random.fork());
         let site = site.await?;
-        pins += &site.pin()?;
+        pins.push(site.pin()?);
         sites.push(site);
     }
-    let config = format!(
-        "[listen]\ntransparent = \"127.0.0.1:0\"\n\n\
-         [upstream]\nextra_roots = [\"upstream-ca.pem\"]\n\n[upstream.resolve]\n{pins}\n\
-         [telemetry]\njsonl = \"events.jsonl\"\n\n[limits]\n{LIMITS}\n"
-    );
-    let setup = Setup::with(folder, &config, POLICY)?;
+    let setup = Setup::allowing(folder, &authority, &pins, LIMITS)?;
     let served = setup.serve().await?;
     let vitals = served.vitals()?;
     let before = vitals.descriptors()?;

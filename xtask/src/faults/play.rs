@@ -104,12 +104,12 @@ impl Site {
     }
 
     /// Its line of `upstream.resolve`.
-    pub(super) fn pin(&self) -> Result<String> {
+    pub(super) fn pin(&self) -> Result<(String, SocketAddr)> {
         let address = match &self.relay {
             Some(relay) => relay.address,
             None => self.listener.local_addr()?,
         };
-        Ok(format!("\"{}:443\" = \"{address}\"\n", self.host))
+        Ok((format!("{}:443", self.host), address))
     }
 
     /// Plays the cell to the end that the far side of its toxic is told.

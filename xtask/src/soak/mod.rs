@@ -33,7 +33,6 @@ const GROWTH: f64 = 24.0;
 const IN_TIME: Duration = Duration::from_secs(75);
 const HOST: &str = "soak.test";
 const LIMITS: &str = "stall_timeout = \"10s\"\nclose_timeout = \"3s\"\nidle_timeout = \"45s\"\n";
-const POLICY: &str = "version = 1\ndefault = \"allow\"\n";
 
 /// The arguments of `soak`.
 #[derive(clap::Args)]
@@ -99,19 +98,10 @@ fn run(arguments: &Arguments) -> Result<String> {
 
 async fn play(minutes: u64, seed: u64) -> Result<Figures> {
     let folder = paths::target().join("soak");
-    let _ = fs::remove_dir_all(&folder); // the first run has none
-    fs::create_dir_all(&folder)?;
     let authority = Authority::of([HOST.to_owned()])?;
-    fs::write(folder.join("upstream-ca.pem"), authority.pem())?;
     let echo = Echo::start(Some(authority.tls())).await?;
-    let config = format!(
-        "[listen]\ntransparent = \"127.0.0.1:0\"\n\n\
-         [upstream]\nextra_roots = [\"upstream-ca.pem\"]\n\n\
-         [upstream.resolve]\n\"{HOST}:443\" = \"{}\"\n\n\
-         [telemetry]\njsonl = \"events.jsonl\"\nledger = \"session.db\"\n\n[limits]\n{LIMITS}\n",
-        echo.address
-    );
-    let setup = Setup::with(&folder, &config, POLICY)?;
+    let pins = [(format!("{HOST}:443"), echo.address)];
+    let setup = Setup::allowing(&folder, &authority, &pins, LIMITS)?;
     let served = setup.serve().await?;
     let vitals = served.vitals()?;
     let before = vitals.descriptors()?;
