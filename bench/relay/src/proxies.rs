@@ -11,7 +11,7 @@ mod tunnel;
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -88,6 +88,23 @@ struct Started {
     ca: PathBuf,
     /// Its files.
     folder: TempDir,
+}
+
+impl Started {
+    /// For a proxy that does not say when it is ready.
+    fn once_it_listens(mut self, patience: Duration) -> Result<Self> {
+        let since = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if since.elapsed() > patience {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                let said = fs::read_to_string(self.folder.path().join("stderr"));
+                bail!("it does not listen: {}", said.unwrap_or_default().trim());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(self)
+    }
 }
 
 /// CPU and wall-clock time.

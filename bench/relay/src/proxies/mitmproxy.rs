@@ -2,11 +2,11 @@
 //! of the run.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Site, Started, spawn};
 use crate::ends::Via;
@@ -36,14 +36,6 @@ pub(super) fn start(site: &Site) -> Result<Started> {
     command.arg(format!("ssl_verify_upstream_trusted_ca={}", authority.ca().display()));
     command.arg("-s").arg(folder.path().join("addon.py"));
     let child = spawn(site, folder.path(), &mut command)?;
-    let started = Started { child, address, via: Via::Connect, ca: authority.ca(), folder };
-    let since = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        if since.elapsed() > PATIENCE {
-            let said = fs::read_to_string(started.folder.path().join("stderr")).unwrap_or_default();
-            bail!("it does not listen: {}", said.trim());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(started)
+    let ca = authority.ca();
+    Started { child, address, via: Via::Connect, ca, folder }.once_it_listens(PATIENCE)
 }

@@ -1,11 +1,11 @@
 //! nginx as a reverse proxy that terminates TLS on both legs, one process: it reads no frame.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Site, Started, spawn};
 use crate::ends::Via;
@@ -43,14 +43,5 @@ pub(super) fn start(site: &Site) -> Result<Started> {
     command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
     let child = spawn(site, folder.path(), &mut command)
         .context("nginx is missing? `apt-get install nginx-light` installs it")?;
-    let started = Started { child, address, via: Via::Reverse, ca, folder };
-    let since = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        if since.elapsed() > PATIENCE {
-            let said = fs::read_to_string(started.folder.path().join("stderr")).unwrap_or_default();
-            bail!("nginx does not listen: {}", said.trim());
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(started)
+    Started { child, address, via: Via::Reverse, ca, folder }.once_it_listens(PATIENCE)
 }
