@@ -1,8 +1,8 @@
 //! `miri`: the codec's unit tests under Miri, on nightly: what they do to memory is looked at, that of
 //! the libraries below them too.
 //!
-//! Not a step of ci, as it takes long. Tests that are too long for it ask
-//! for `cfg!(miri)` and take fewer or smaller cases; none is left out.
+//! Not a step of ci, as it takes long. Tests that are too long for it ask for `cfg!(miri)` and take
+//! fewer or smaller cases; none is left out.
 
 use anyhow::{Result, ensure};
 
