@@ -95,7 +95,7 @@ impl Report {
         let text = format!("# cargo xtask bench codec\n\n![](codec.svg)\n\n{}", self.text());
         fs::write(folder.join("codec.md"), text)?;
         self.write_json(&folder.join("codec.json"))?;
-        let plot = plot::decode_masked(&self.cases, &self.machine.caption(method::COMMAND));
+        let plot = plot::decode_masked(&self.cases, self.machine.caption(method::COMMAND));
         fs::write(folder.join("codec.svg"), plot)?;
         println!("\nrecorded: codec.md, codec.json and codec.svg in {}", folder.display());
         Ok(())

@@ -69,7 +69,11 @@ impl Outcome {
     }
 }
 
-/// Measures a case with every candidate there is.
+/// Sockets of one proxy, of which all proxies at once have more than a process may hold.
+const MANY: usize = 1000;
+
+/// Measures a case with every candidate there is: all of them in each round, or where that takes too
+/// many sockets, one after the other.
 pub async fn measure(
     run: &Run<'_>,
     candidates: &[Candidate],
@@ -77,12 +81,28 @@ pub async fn measure(
     plan: Plan,
 ) -> Vec<Outcome> {
     let script = case.script();
+    let apart = matches!(case.kind, Kind::Echo(sockets) if sockets > MANY);
+    let at_once = if apart { 1 } else { candidates.len() };
+    let mut outcomes = Vec::new();
+    for some in candidates.chunks(at_once) {
+        outcomes.extend(by_rounds(run, some, case, &script, plan).await);
+    }
+    outcomes
+}
+
+async fn by_rounds(
+    run: &Run<'_>,
+    candidates: &[Candidate],
+    case: &Case,
+    script: &Script,
+    plan: Plan,
+) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut subjects = Vec::new();
     for Candidate { entry, proxy } in candidates {
         let subject = match proxy {
             Ok(proxy) => {
-                warm(run, proxy, case, &script, plan).await.map_err(|it| complaint(&it, proxy))
+                warm(run, proxy, case, script, plan).await.map_err(|it| complaint(&it, proxy))
             }
             Err(missing) => Err(missing.clone()),
         };
@@ -137,10 +157,12 @@ async fn warm<'a>(
     }
 }
 
+/// One line, as it stands in a table.
 fn complaint(error: &anyhow::Error, proxy: &Proxy) -> String {
-    let words = proxy.last_words();
-    let own = format!("{error:#}");
-    if words.is_empty() { own } else { format!("{own}; its last words: {words}") }
+    let (own, words) = (format!("{error:#}"), proxy.last_words());
+    let own = own.lines().next().unwrap_or_default();
+    let words = words.lines().last().unwrap_or_default();
+    if words.is_empty() { own.to_owned() } else { format!("{own}; its last words: {words}") }
 }
 
 /// The middle value.

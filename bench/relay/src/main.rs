@@ -10,6 +10,7 @@ mod cpu;
 mod ends;
 mod frame;
 mod harness;
+mod inflate;
 mod proxies;
 mod random;
 mod receiver;
@@ -104,7 +105,8 @@ async fn compare(arguments: &Compare) -> Result<()> {
     for case in cases {
         eprintln!("{}", case.title());
         let outcomes = harness::measure(&run, &candidates, &case, plan).await;
-        report.add(case, outcomes);
+        let inflate = inflate::cpu_per_gib(&case.script())?;
+        report.add(case, outcomes, inflate);
     }
     let stopped: Vec<Result<()>> = candidates.into_iter().map(|it| stop(it, &site)).collect();
     print!("{}", report.text());

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::frame::{self, BINARY, Message, TEXT};
 use crate::random::Random;
 
-pub use responses::{Coding, answers, asks, exchange};
+pub use responses::{Coding, TAIL, answers, asks, exchange};
 
 /// Bytes one side says in a turn, where a turn is nothing but a heap of messages.
 const HEAP: usize = 1 << 20;

@@ -2,22 +2,31 @@
 
 use anyhow::Result;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
 
 use crate::ends::{Pair, Socket};
 use crate::script::Script;
 
-/// Says `turns` without waiting for answers, so that the proxy always has something to do.
+/// Turns a client may be ahead of its answers: enough that the proxy always has something to do, and
+/// no more than a service takes at once.
+const AHEAD: usize = 4;
+
+/// Says `turns`, some of them before the ones before were answered.
 pub async fn pipelined(pair: &mut Pair, script: &Script, turns: usize) -> Result<()> {
+    let ahead = Semaphore::new(AHEAD);
     let (hears, says) = pair.client.halves();
     let ask = async {
         for turn in 0..turns {
+            ahead.acquire().await?.forget();
             says.write_all(script.ask(turn)).await?;
+            says.flush().await?;
         }
-        Ok(says.flush().await?)
+        Ok(())
     };
     let hear = async {
         for turn in 0..turns {
             hears.hear(&script.turn(turn).answer).await?;
+            ahead.add_permits(1);
         }
         Ok(())
     };

@@ -12,7 +12,7 @@ const SESSION: usize = 24 << 20;
 /// Bytes of deltas in an answer, about.
 const ANSWER: usize = 100 * 1024;
 /// What zlib puts at the end of a message and a sender takes off (RFC 7692 section 7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+pub const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// Whether messages are compressed, each side with one window for all of its turns.
 #[derive(Clone, Copy, PartialEq, Eq)]
