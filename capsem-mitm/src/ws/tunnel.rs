@@ -68,16 +68,16 @@ where
     B: AsyncRead + AsyncWrite + Send + Unpin,
     S: Session,
 {
-    let cause = match both.await {
+    match both.await {
         Ok((client, upstream)) => {
             let live = owed.live.insert(Live::new(client, upstream, deflate, &config));
             let hooks = Hooks::of(&owed.session);
-            let cause = live.relay(&hooks, &config).await;
-            live.conclude(cause, &hooks, &config).await
+            owed.cause = live.relay(&hooks, &config).await;
+            live.conclude(&mut owed.cause, &hooks, &config).await;
         }
-        Err(cause) => cause,
-    };
-    owed.pay(&cause)
+        Err(cause) => owed.cause = cause,
+    }
+    owed.pay()
 }
 
 /// Both directions of a tunnel under way.
@@ -157,28 +157,28 @@ where
 
     /// A side whose connection failed while it was written to may have said why before: what it
     /// sent is read to its end, and a Close or an orderly end in it is the cause.
-    async fn last_word(&mut self, cause: Cause, hooks: &Hooks<'_>, by_then: Instant) -> Cause {
-        let Cause::Lost { by, ref error } = cause else { return cause };
+    async fn last_word(&mut self, cause: &mut Cause, hooks: &Hooks<'_>, by_then: Instant) {
+        let Cause::Lost { by, error } = &*cause else { return };
         // The write took the reset with it, so the end that is read next would look like an order.
         let reset = error.kind() == io::ErrorKind::ConnectionReset;
         let said = match by {
             Role::Client if !self.up.is_over() => timeout_at(by_then, self.up.run(hooks)).await,
             Role::Server if !self.down.is_over() => timeout_at(by_then, self.down.run(hooks)).await,
-            Role::Client | Role::Server => return cause,
+            Role::Client | Role::Server => return,
         };
         match said {
-            Ok(said @ Cause::Closed { .. }) => said,
-            Ok(said @ Cause::Eof { .. }) if !reset => said,
-            Ok(_) | Err(_) => cause,
+            Ok(said @ Cause::Closed { .. }) => *cause = said,
+            Ok(said @ Cause::Eof { .. }) if !reset => *cause = said,
+            Ok(_) | Err(_) => {}
         }
     }
 
     /// Tells each side, and waits for it to hear, all within one deadline.
-    async fn conclude(&mut self, cause: Cause, hooks: &Hooks<'_>, config: &Config) -> Cause {
+    async fn conclude(&mut self, cause: &mut Cause, hooks: &Hooks<'_>, config: &Config) {
         let mut by_then = Instant::now() + config.close_timeout;
         hooks.hush();
-        let cause = self.last_word(cause, hooks, by_then).await;
-        match &cause {
+        self.last_word(cause, hooks, by_then).await;
+        match &*cause {
             Cause::Closed { by, .. } => {
                 let _ = timeout_at(by_then, self.flow_from(by.peer(), hooks)).await;
             }
@@ -187,7 +187,7 @@ where
                 by_then = Instant::now() + config.close_timeout;
             }
             _ => {
-                let _ = timeout_at(by_then, self.tell(&cause, hooks)).await;
+                let _ = timeout_at(by_then, self.tell(cause, hooks)).await;
             }
         }
         let part = async {
@@ -195,7 +195,6 @@ where
             tokio::join!(self.up.discard(), self.down.discard());
         };
         let _ = timeout_at(by_then, part).await;
-        cause
     }
 
     /// Relays what one side still sends, up to its own Close or end.
@@ -287,16 +286,19 @@ fn fresh_mask(sender: Role) -> Option<[u8; 4]> {
 pub(super) struct Owed<S: Session, A, B> {
     session: Mutex<S>,
     live: Option<Live<A, B>>,
+    /// Known before both sides have heard it: it stands if they never do.
+    cause: Cause,
     paid: bool,
 }
 
 impl<S: Session, A, B> Owed<S, A, B> {
     pub(super) fn new(session: S) -> Self {
-        Self { session: Mutex::new(session), live: None, paid: false }
+        Self { session: Mutex::new(session), live: None, cause: Cause::Cancelled, paid: false }
     }
 
-    fn pay(&mut self, cause: &Cause) -> Ended {
+    fn pay(&mut self) -> Ended {
         self.paid = true;
+        let cause = &self.cause;
         let mut session = lock(&self.session);
         let ended = match &mut self.live {
             Some(Live { up, down, began }) => {
@@ -317,7 +319,7 @@ impl<S: Session, A, B> Owed<S, A, B> {
 impl<S: Session, A, B> Drop for Owed<S, A, B> {
     fn drop(&mut self) {
         if !self.paid {
-            self.pay(&Cause::Cancelled);
+            self.pay();
         }
     }
 }

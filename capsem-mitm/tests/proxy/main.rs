@@ -12,6 +12,8 @@ mod authorities;
 mod bodies;
 mod credentials;
 mod deadlines;
+#[cfg(feature = "cli")]
+mod drain;
 mod ends;
 mod evidence;
 mod handshakes;

@@ -15,7 +15,7 @@ use tokio::{
 const UPGRADE: &str = "GET /v1/responses?key=SECRET HTTP/1.1\r\nHost: api.openai.com\r\n\
     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer SECRET\r\n\r\n";
-const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
+pub(crate) const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
     hosts = [\"api.openai.com\"]\n";
 
 fn program(args: &[&str], folder: &FilePath) -> Command {
@@ -28,12 +28,12 @@ async fn output(args: &[&str], folder: &FilePath) -> Output {
     soon(&format!("{args:?}"), program(args, folder).output()).await.unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Writes a configuration with both listeners and both sinks.
-fn configure(folder: &FilePath, upstream: &Upstream) {
+pub(crate) fn configure(folder: &FilePath, upstream: &Upstream) {
     std::fs::write(folder.join("upstream.pem"), &upstream.ca_pem).unwrap();
     std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
     let config = format!(
@@ -46,7 +46,7 @@ fn configure(folder: &FilePath, upstream: &Upstream) {
     std::fs::write(folder.join("proxy.toml"), config).unwrap();
 }
 
-async fn serve(folder: &FilePath) -> (Child, Front) {
+pub(crate) async fn serve(folder: &FilePath) -> (Child, Front) {
     spawn(program(&["serve", "--config", "proxy.toml"], folder)).await
 }
 
@@ -60,6 +60,12 @@ async fn spawn(mut command: Command) -> (Child, Front) {
     let ca_pem = std::fs::read_to_string(ready["ca"].as_str().unwrap()).unwrap();
     let front = Front { ca_pem, proxy: address("proxy"), transparent: address("transparent") };
     (child, front)
+}
+
+/// Sends SIGTERM.
+pub(crate) fn terminate(child: &Child) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }
 
 #[tokio::test]
@@ -83,8 +89,7 @@ async fn serve_drains_and_leaves_a_whole_ledger() {
     assert_eq!(server.exact(frame.len()).await, frame);
 
     // SIGTERM: both sides hear Close 1001, and the program ends well.
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminate(&child);
     assert_eq!(client.rest().await, b"\x88\x0a\x03\xe9draining");
     assert_eq!(server.rest().await.len(), 16);
     drop((client, server));
@@ -216,8 +221,7 @@ async fn a_second_signal_ends_at_once_and_loses_no_record() {
     silent.head().await;
     let untold = Client::tcp(front.transparent).await;
 
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminate(&child);
     // The listeners are gone once the first signal was heeded.
     soon("the listeners to close", async {
         while tokio::net::TcpStream::connect(front.proxy).await.is_ok() {
@@ -225,7 +229,7 @@ async fn a_second_signal_ends_at_once_and_loses_no_record() {
         }
     })
     .await;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminate(&child);
     let status = soon("the program's end", child.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
     drop((socket, waiting, untold, server, silent));

@@ -54,6 +54,8 @@ pub(super) fn check() -> Result<String> {
     readme(&mut findings);
     let promises = fs::read_to_string(paths::root().join("SECURITY.md")).unwrap_or_default();
     guards(&promises, &functions, &mut findings);
+    let manifest = fs::read_to_string(paths::root().join("Cargo.toml")).unwrap_or_default();
+    overflow(&manifest, &mut findings);
     manifests(&mut findings)?;
     if findings.is_empty() {
         return Ok(format!("{checked} files in order"));
@@ -161,6 +163,15 @@ fn guards(promises: &str, functions: &BTreeSet<String>, findings: &mut Vec<Strin
     }
     if count == 0 {
         findings.push("SECURITY.md: no table of promises and their tests".to_owned());
+    }
+}
+
+/// A length that wraps must be a fault in the program people run, not only in tests.
+fn overflow(manifest: &str, findings: &mut Vec<String>) {
+    let release = manifest.split("\n[profile.release]\n").nth(1).unwrap_or_default();
+    let release = release.split("\n[").next().unwrap_or_default();
+    if !release.lines().any(|line| line.starts_with("overflow-checks = true")) {
+        findings.push("Cargo.toml: [profile.release] has no `overflow-checks = true`".to_owned());
     }
 }
 

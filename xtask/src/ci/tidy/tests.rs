@@ -1,6 +1,6 @@
 //! What tidy finds, and what it lets pass.
 
-use super::{file, functions_of, guards};
+use super::{file, functions_of, guards, overflow};
 
 /// `text` as the file `name` has exactly these findings.
 #[track_caller]
@@ -48,4 +48,19 @@ fn promises_have_tests_that_exist() {
     check("| a | `gone` |\n", &["SECURITY.md: there is no test `gone`"]);
     check("| a | nothing |\n", &["SECURITY.md: nothing guards: | a | nothing |"]);
     check("", &["SECURITY.md: no table of promises and their tests"]);
+}
+
+#[test]
+fn the_program_checks_its_arithmetic() {
+    let check = |release: &str, expected: &[&str]| {
+        let mut findings = Vec::new();
+        let manifest = format!("[workspace]\n\n[profile.release]\n{release}\n[profile.bench]\n");
+        overflow(&manifest, &mut findings);
+        assert_eq!(findings, expected, "{release}");
+    };
+    check("debug = 1\noverflow-checks = true # a reason\n", &[]);
+    let missing = "Cargo.toml: [profile.release] has no `overflow-checks = true`";
+    check("debug = 1\n", &[missing]);
+    check("overflow-checks = false\n", &[missing]);
+    check("\n[profile.dev]\noverflow-checks = true\n", &[missing]);
 }
