@@ -22,6 +22,8 @@ impl Signals {
     /// Begins to wait.
     pub(crate) fn listen() -> Result<Self, CliError> {
         let open = |kind| signal(kind).map_err(CliError::Signals);
+        // A ledger that may grow no further is an error of its sink and no end of the program.
+        let _ = open(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
         Ok(Self {
             interrupt: open(SignalKind::interrupt())?,
             terminate: open(SignalKind::terminate())?,

@@ -28,6 +28,8 @@ mod program;
 mod refusing;
 mod reload;
 mod sessions;
+#[cfg(feature = "cli")]
+mod sinks;
 mod slashes;
 mod tunnel;
 mod upgrade;
