@@ -10,6 +10,8 @@ mod answers;
 mod ask;
 mod authorities;
 mod bodies;
+#[cfg(feature = "cli")]
+mod canaries;
 mod credentials;
 mod deadlines;
 #[cfg(feature = "cli")]

@@ -18,7 +18,7 @@ const UPGRADE: &str = "GET /v1/responses?key=SECRET HTTP/1.1\r\nHost: api.openai
 pub(crate) const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
     hosts = [\"api.openai.com\"]\n";
 
-fn program(args: &[&str], folder: &FilePath) -> Command {
+pub(crate) fn program(args: &[&str], folder: &FilePath) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_capsem-mitm"));
     command.args(args).current_dir(folder).kill_on_drop(true).env("NO_COLOR", "1");
     command
@@ -50,7 +50,7 @@ pub(crate) async fn serve(folder: &FilePath) -> (Child, Front) {
     spawn(program(&["serve", "--config", "proxy.toml"], folder)).await
 }
 
-async fn spawn(mut command: Command) -> (Child, Front) {
+pub(crate) async fn spawn(mut command: Command) -> (Child, Front) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = soon("the first line", lines.next_line()).await.unwrap().unwrap();
