@@ -61,7 +61,10 @@ impl Leaves {
     /// The TLS server for a name. Under the lock, so that a name is minted once however many ask;
     /// minting takes a fraction of a millisecond.
     pub(crate) fn config(&self, host: &Host) -> Result<Arc<ServerConfig>, LeafError> {
-        let now = SystemTime::now();
+        self.config_at(host, SystemTime::now())
+    }
+
+    fn config_at(&self, host: &Host, now: SystemTime) -> Result<Arc<ServerConfig>, LeafError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(leaf) = kept.get(host).filter(|leaf| leaf.serves(now)) {
             return Ok(Arc::clone(&leaf.config));
@@ -91,3 +94,6 @@ impl Leaves {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests;
