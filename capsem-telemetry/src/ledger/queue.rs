@@ -3,8 +3,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(all(test, shuttle)))]
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+#[cfg(all(test, shuttle))]
+use shuttle::sync::{Condvar, Mutex, MutexGuard};
 
 use tokio::sync::{oneshot, watch};
 
@@ -12,14 +17,14 @@ use super::{COMMIT_WAIT, Mode};
 use crate::{Error, Record, Timestamp};
 
 /// Records queued before givers are paused. A few per exchange, so thousands of exchanges.
-pub(super) const QUEUE_RECORDS: usize = 16 * 1024;
+pub(super) const QUEUE_RECORDS: usize = if cfg!(all(test, shuttle)) { 4 } else { 16 * 1024 };
 
 /// Bytes queued before givers are paused, counted as the JSON they become.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Records in one batch: enough for a transaction to be cheap per record, few enough that a crash
 /// loses little.
-const BATCH_RECORDS: usize = 256;
+const BATCH_RECORDS: usize = if cfg!(all(test, shuttle)) { 2 } else { 256 };
 
 /// Bytes in one batch, unless its one record is larger.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -317,3 +322,6 @@ fn json_len(record: &Record) -> usize {
     let _ = serde_json::to_writer(&mut count, record);
     count.0
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules;

@@ -10,6 +10,7 @@ mod fuzz;
 mod instructions;
 mod miri;
 mod mutants;
+mod shuttle;
 mod tidy;
 mod tool;
 
@@ -23,7 +24,7 @@ use crate::{accept, conformance, faults, kills, soak};
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `miri` and `mutants`, then `conformance --quick`, `faults --quick`, ten
+    /// Every step below but `miri`, `shuttle` and `mutants`, then `conformance --quick`, `faults --quick`, ten
     /// `kills`, a minute of `soak` and `accept`; ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
@@ -48,6 +49,8 @@ pub(crate) enum Step {
     Instructions(instructions::Arguments),
     /// The codec's unit tests under Miri, on nightly; not in ci
     Miri(miri::Arguments),
+    /// The ledger's queue in many orders of its threads, by shuttle; not in ci
+    Shuttle,
     /// Whether the codec's unit tests notice a change to its code, by cargo-mutants; not in ci
     Mutants(mutants::Arguments),
 }
@@ -67,6 +70,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Fuzz(arguments) => fuzz::smoke(arguments),
         Step::Instructions(arguments) => instructions::check(arguments),
         Step::Miri(arguments) => miri::check(arguments),
+        Step::Shuttle => shuttle::check(),
         Step::Mutants(arguments) => mutants::check(arguments),
     }?;
     println!("{line}");
