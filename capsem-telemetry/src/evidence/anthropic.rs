@@ -8,6 +8,7 @@ use super::call::{Call, call_error, set};
 use super::dialect::Dialect;
 use super::input::Payload;
 use super::json::{self, Raw};
+use super::limits::Limits;
 
 /// Reads the one call of an exchange.
 #[derive(Debug, Default)]
@@ -38,7 +39,13 @@ impl Dialect for Messages {
         }
     }
 
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus> {
+    fn event(
+        &mut self,
+        call: &mut Call,
+        _: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus> {
         if json::leading_type(event.text.as_bytes()) == Some("content_block_delta") {
             call.delta(now); // the most frequent event by far; its text is not looked at
             return None;

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use crate::{
     Api, Attribution, CallError, CallStatus, Evidence, EvidenceReason, Id, Initiator, ModelCall,
-    Operation, ToolCall, ToolResult, Transport, Usage, redact,
+    Operation, ServerTiming, ToolCall, ToolResult, Transport, Usage, redact,
 };
 
 use super::input::{Payload, Settings, Walked};
 use super::json::Raw;
+use super::limits;
 use super::raw::RawCall;
 use super::tools::ToolMemory;
 
 /// Tool calls and tool results kept of one call. Real turns have a few dozen; what is beyond is
 /// left out and the evidence says `capture_limit`.
 const MAX_TOOLS: usize = 512;
+
+/// Words on safety kept of one call. Services have two or three.
+const MAX_SAFETY: usize = 16;
 
 /// What all calls of an exchange have in common.
 #[derive(Clone, Debug)]
@@ -63,6 +67,8 @@ pub(super) struct Call {
     pub(super) stop_reason: Option<String>,
     pub(super) error: Option<CallError>,
     pub(super) usage: Option<Usage>,
+    /// What the service says of its own time.
+    pub(super) timing: Option<ServerTiming>,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     /// When the request's last byte had come.
@@ -74,6 +80,7 @@ pub(super) struct Call {
     first_item: Option<Duration>,
     tool_calls: Vec<ToolCall>,
     tool_results: Vec<ToolResult>,
+    safety: Vec<String>,
     /// Results that have been matched to their calls.
     matched: usize,
     missing: Option<EvidenceReason>,
@@ -99,6 +106,7 @@ impl Call {
             stop_reason: None,
             error: None,
             usage: None,
+            timing: None,
             request_bytes: 0,
             response_bytes: 0,
             sent: started,
@@ -108,6 +116,7 @@ impl Call {
             first_item: None,
             tool_calls: Vec::new(),
             tool_results: Vec::new(),
+            safety: Vec::new(),
             matched: 0,
             missing: None,
             read: false,
@@ -161,6 +170,19 @@ impl Call {
     /// A whole item of output began.
     pub(super) fn item(&mut self, now: Duration) {
         self.first_item.get_or_insert(now);
+    }
+
+    /// The service says something of the request's safety; the same again says nothing.
+    pub(super) fn safety(&mut self, said: &str) {
+        let said = limits::word(said);
+        if self.safety.contains(&said) {
+            return;
+        }
+        if self.safety.len() < MAX_SAFETY {
+            self.safety.push(said);
+        } else {
+            self.degrade(EvidenceReason::CaptureLimit);
+        }
     }
 
     /// The model called a tool. The same id again is the same call.
@@ -265,6 +287,8 @@ impl Call {
             response_bytes: self.response_bytes,
             time_to_first_token_ms: first.map(|first| millis(first.saturating_sub(self.sent))),
             duration_ms: millis(now.saturating_sub(self.started)),
+            server_timing: self.timing,
+            safety: self.safety,
             content: kept.map(|raw| raw.content(context.content)),
             evidence: match self.missing {
                 None => Evidence::FULL,

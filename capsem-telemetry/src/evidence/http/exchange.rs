@@ -12,12 +12,14 @@ use super::super::call::{Call, Context, Finished, call_error};
 use super::super::dialect::Dialect;
 use super::super::input::{Payload, RequestHead, ResponseHead};
 use super::super::json;
+use super::super::limits::Limits;
 use super::super::tools::ToolMemory;
 use super::elements::{Element, Elements};
 
 #[derive(Debug)]
 pub(super) struct Exchange {
     context: Context,
+    pub(super) limits: Limits,
     dialect: Box<dyn Dialect>,
     capture: usize,
     request: Option<Request>,
@@ -68,8 +70,10 @@ impl Exchange {
     ) -> Self {
         let decoder = Decoder::new(head.content_encoding, capture);
         let call = Call::new(&context, Initiator::Client, Duration::ZERO);
+        let limits = Limits::new(context.exchange, context.attribution.provider);
         Self {
             context,
+            limits,
             dialect,
             capture,
             request: Some(Request { decoder, body: Kept::default() }),
@@ -113,6 +117,13 @@ impl Exchange {
                 self.context.api == Api::GenerateContent && matches!(head.status, 200..=299);
             Format::Undecided { events: !media.ends_with("json"), array }
         };
+    }
+
+    /// What the service says of its own time in the head.
+    pub(super) fn processed_in(&mut self, processing_ms: u64) {
+        if let Some(call) = &mut self.call {
+            call.timing.get_or_insert_default().processing_ms = Some(processing_ms);
+        }
     }
 
     pub(super) fn response_data(&mut self, now: Duration, data: &[u8]) {
@@ -188,7 +199,7 @@ impl Exchange {
 
     /// Takes what `decode` gives as the next of the response's body.
     fn read_response(&mut self, now: Duration, decode: impl FnOnce(&mut Decoder, &mut Reader<'_>)) {
-        let Self { context, dialect, decoder, format, call, .. } = self;
+        let Self { context, limits, dialect, decoder, format, call, .. } = self;
         let Some(call) = call else { return };
         let mut ended = None;
         decode(decoder, &mut |plain, most| {
@@ -199,7 +210,7 @@ impl Exchange {
                     let Element { json, truncated, len } = element;
                     let payload = Payload::new(json, len, truncated);
                     if ended.is_none() {
-                        ended = read_event(&mut **dialect, call, now, payload);
+                        ended = read_event(&mut **dialect, call, limits, now, payload);
                     }
                 }),
                 Format::Whole(body) => return body.push(plain, most),
@@ -207,7 +218,7 @@ impl Exchange {
                     context.transport = Transport::Sse;
                     splitter.push(plain, |event| {
                         if ended.is_none() {
-                            ended = read_event(&mut **dialect, call, now, data(event));
+                            ended = read_event(&mut **dialect, call, limits, now, data(event));
                         }
                     });
                 }
@@ -226,7 +237,7 @@ impl Exchange {
         };
         let mut ended = None;
         std::mem::replace(splitter, Splitter::new(0)).finish(|event| {
-            ended = read_event(&mut *self.dialect, call, now, data(event));
+            ended = read_event(&mut *self.dialect, call, &mut self.limits, now, data(event));
         });
         if let Some(status) = ended {
             self.end(now, status);
@@ -341,10 +352,11 @@ fn data(event: sse::Event<'_>) -> Payload<'_> {
 fn read_event(
     dialect: &mut dyn Dialect,
     call: &mut Call,
+    limits: &mut Limits,
     now: Duration,
     event: Payload<'_>,
 ) -> Option<CallStatus> {
     call.response_bytes += event.len;
     call.keep_event(event);
-    dialect.event(call, now, event)
+    dialect.event(call, limits, now, event)
 }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, EvidenceReason, Initiator};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator, ServerTiming};
 
 use super::super::call::{Call, Context};
 use super::super::input::Payload;
@@ -73,11 +73,15 @@ impl Lanes {
         let (mut event, walked) = Event::read(message);
         self.named |= event.stream_id.is_some();
         self.log.took(walked);
+        event.limits(&mut self.log.limits);
         if event.kind.is_empty() {
             return self.log.degrade(Some(EvidenceReason::UnknownSchema));
         }
         if event.stream_id.is_none() {
             event.stream_id = lane.map(str::to_owned);
+        }
+        if let Some(timing) = event.timing() {
+            return self.timed(event.stream_id.as_deref(), timing);
         }
         let Some(place) = self.place(&event, now) else { return };
         let Some(flight) = self.open.get_mut(place) else { return };
@@ -167,6 +171,19 @@ impl Lanes {
         let flight = self.open.get_mut(place)?;
         flight.answered = true;
         Some(flight)
+    }
+
+    /// The service's figures are those of the response that runs in their lane. Where they name no
+    /// lane and several responses run, they are nobody's.
+    fn timed(&mut self, lane: Option<&str>, timing: ServerTiming) {
+        let mut running = self.open.iter_mut().filter(|it| it.answered);
+        let only = match lane {
+            Some(_) => running.rfind(|it| it.call.stream_id.as_deref() == lane),
+            None => running.next().filter(|_| running.next().is_none()),
+        };
+        if let Some(flight) = only {
+            flight.call.timing = Some(timing);
+        }
     }
 
     /// Whether a new response of the lane is the successor of one that was steered.
@@ -286,7 +303,7 @@ fn is_lifecycle(kind: &str) -> bool {
 
 /// Events that need not mean that a response has begun.
 fn is_aside(kind: &str) -> bool {
-    matches!(kind, "response.metadata" | "codex.response.metadata")
+    responses::is_metadata(kind)
         || kind.starts_with("response.steer.")
         || kind.starts_with("response.inject.")
 }

@@ -7,14 +7,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, EvidenceReason, Initiator};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator, LimitSource};
 
 use super::super::call::{Call, Context, call_error, set};
 use super::super::input::{Payload, Walked};
 use super::super::json::{self, Raw};
 use super::super::log::{Interpreter, Log};
 use super::super::remembered::Remembered;
-use super::{item, responses, usage};
+use super::{asides, item, responses, usage};
 
 mod draft;
 
@@ -179,6 +179,11 @@ impl Interpreter for Realtime {
                 self.draft.committed(now);
             }
             "error" => self.blame(&event, now),
+            "rate_limits.updated" => {
+                if let Some(list) = event.limits {
+                    self.log.limits.hear(LimitSource::Event, asides::realtime_limits(list));
+                }
+            }
             "" => self.log.degrade(Some(EvidenceReason::UnknownSchema)),
             _ => {}
         }
@@ -275,6 +280,7 @@ struct Event<'a> {
     /// Of the session.
     model: Option<String>,
     item: Option<Raw<'a>>,
+    limits: Option<Raw<'a>>,
     error: Option<Raw<'a>>,
     id: Option<String>,
     status: Option<Cow<'a, str>>,
@@ -292,6 +298,7 @@ impl<'a> Event<'a> {
             "response" => response = value.present(),
             "session" => read.model = value.member("model").and_then(Raw::text),
             "item" => read.item = value.present(),
+            "rate_limits" => read.limits = value.present(),
             "error" => read.error = value.present(),
             _ => {}
         });
