@@ -69,6 +69,11 @@ impl Log {
     /// Ends a call.
     pub(super) fn end(&mut self, call: Call, now: Duration, status: CallStatus) {
         let finished = call.end(&self.context, now, status);
+        self.ended(finished);
+    }
+
+    /// A call has ended, in a context of its own.
+    pub(super) fn ended(&mut self, finished: Finished) {
         self.degrade(finished.call.evidence.reason());
         self.total += 1;
         self.finished.push(finished);

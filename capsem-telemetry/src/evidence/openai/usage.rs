@@ -1,9 +1,10 @@
 //! Tokens as `OpenAI`'s APIs count them: totals include cached input and reasoning, so nothing is
-//! added up. Knows the names of all three APIs, which differ.
+//! added up; some models are billed by time. Knows the names of all its APIs, which differ.
 
 use crate::Usage;
 
 use super::super::json::Raw;
+use super::super::limits;
 
 /// Reads a `usage` object; `None` for `null` and anything else.
 pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
@@ -14,6 +15,7 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
     usage.members(|key, value| match key {
         "input_tokens" | "prompt_tokens" => read.input_tokens = value.count(),
         "output_tokens" | "completion_tokens" => read.output_tokens = value.count(),
+        "seconds" => read.time_ms = limits::seconds(value.json()),
         "input_tokens_details" | "input_token_details" | "prompt_tokens_details" => {
             value.members(|key, value| match key {
                 "cached_tokens" => read.cached_input_tokens = value.count(),
