@@ -31,6 +31,7 @@ mod openai;
 mod raw;
 mod refusal;
 mod remembered;
+mod room;
 mod shape;
 mod tools;
 mod ws;

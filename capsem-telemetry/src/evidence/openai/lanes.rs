@@ -20,7 +20,7 @@ use super::responses::{self, Event};
 
 /// Calls that may be open at once. The service runs 16 per socket and queues more; what is beyond
 /// is not followed and the evidence says `capture_limit`.
-const MAX_OPEN: usize = 256;
+const MAX_OPEN: usize = 128;
 
 /// Follows the calls of one socket.
 #[derive(Debug)]

@@ -241,6 +241,7 @@ impl Interpreter for Realtime {
 
     fn end_all(&mut self, now: Duration, status: CallStatus) {
         self.transcriptions.end_all(&mut self.log, now, status);
+        self.log.degrade(self.draft.missing());
         while let Some(flight) = self.open.first() {
             let failed = !flight.answered && flight.call.error.is_some();
             self.end(0, now, if failed { CallStatus::Failed } else { status });

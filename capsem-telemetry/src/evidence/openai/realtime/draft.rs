@@ -81,6 +81,11 @@ impl Draft {
         self.committed = Some(now);
     }
 
+    /// Why something of what was put in is not known.
+    pub(super) fn missing(&self) -> Option<EvidenceReason> {
+        self.call.missing()
+    }
+
     pub(super) fn degrade(&mut self, reason: EvidenceReason) {
         self.call.degrade(reason);
     }
