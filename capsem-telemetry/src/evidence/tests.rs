@@ -10,4 +10,5 @@ mod hostile;
 mod properties;
 mod replay;
 mod transcripts;
+mod usage;
 mod wire;

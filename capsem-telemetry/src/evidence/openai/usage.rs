@@ -11,8 +11,9 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
     if !usage.is_object() {
         return None;
     }
-    let mut read = Usage::default();
+    let (mut read, mut total) = (Usage::default(), None);
     usage.members(|key, value| match key {
+        "total_tokens" => total = value.count(),
         "input_tokens" | "prompt_tokens" => read.input_tokens = value.count(),
         "output_tokens" | "completion_tokens" => read.output_tokens = value.count(),
         "seconds" => read.time_ms = limits::seconds(value.json()),
@@ -33,5 +34,12 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
         }
         _ => {}
     });
+    if let (Some(input), Some(output), Some(reasoning)) =
+        (read.input_tokens, read.output_tokens, read.reasoning_tokens)
+        && total == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning))
+    {
+        // Some who speak this API count reasoning beside the output; their own total shows it.
+        read.output_tokens = output.checked_add(reasoning);
+    }
     Some(read)
 }
