@@ -212,7 +212,12 @@ impl Block {
             "id" => read.id = value.text(),
             "name" => read.name = value.text(),
             "tool_use_id" => read.answers = value.text(),
-            "is_error" => read.is_error = value.truth() == Some(true),
+            "is_error" => read.is_error |= value.truth() == Some(true),
+            "content" if value.is_object() => {
+                // A tool of the provider's own says it by the kind of its content.
+                let kind = value.member("type").and_then(Raw::str);
+                read.is_error |= kind.is_some_and(|kind| kind.ends_with("_tool_result_error"));
+            }
             _ => {}
         });
         read

@@ -252,7 +252,14 @@ impl Call {
 
     /// The result of the tool call `id` was taken back.
     pub(super) fn forget_result(&mut self, id: &str) {
-        self.tool_results.retain(|result| result.call_id.as_deref() != Some(id));
+        let mut place = 0;
+        let matched = self.matched;
+        self.tool_results.retain(|result| {
+            let keep = result.call_id.as_deref() != Some(id);
+            self.matched -= usize::from(!keep && place < matched);
+            place += 1;
+            keep
+        });
     }
 
     /// The tool call `id` is no longer wanted.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::{CallError, CallStatus, EvidenceReason, Initiator, ServerTiming};
 
-use super::super::call::{Call, Context};
+use super::super::call::{Call, Context, set};
 use super::super::input::Payload;
 use super::super::json;
 use super::super::log::{Interpreter, Log};
@@ -34,6 +34,8 @@ pub(in super::super) struct Lanes {
     untracked: u64,
     /// Lanes whose response was steered: the server answers once more before the next request.
     steered: Vec<Option<String>>,
+    /// What the service said of the connection, which may be the last of it.
+    connection: Option<CallError>,
     /// Responses that have ended: what comes after their end is not another call.
     ended: Remembered,
 }
@@ -53,6 +55,7 @@ impl Lanes {
             named: false,
             untracked: 0,
             steered: Vec::new(),
+            connection: None,
             ended: Remembered::default(),
         }
     }
@@ -63,6 +66,7 @@ impl Lanes {
         if !self.named && leading.is_some_and(responses::is_delta) {
             // Most messages are these: their text is not looked at.
             self.log.recognised();
+            self.goes_on();
             if let Some(flight) = self.running(lane) {
                 flight.call.delta(now);
                 flight.call.response_bytes += message.len;
@@ -83,7 +87,17 @@ impl Lanes {
         if let Some(timing) = event.timing() {
             return self.timed(event.stream_id.as_deref(), timing);
         }
-        let Some(place) = self.place(&event, now) else { return };
+        if event.kind == "response.inject.failed" {
+            self.not_injected(&event);
+        }
+        let place = self.place(&event, now);
+        if place.is_none() || event.is_of_the_connection() {
+            set(&mut self.connection, event.failure());
+        }
+        let Some(place) = place else { return };
+        if event.kind != "error" {
+            self.goes_on();
+        }
         let Some(flight) = self.open.get_mut(place) else { return };
         flight.call.took(walked);
         flight.call.response_bytes += message.len;
@@ -148,7 +162,11 @@ impl Lanes {
             };
         }
         match &*event.kind {
-            "error" => self.waiting(lane).or_else(|| self.running_place(lane)),
+            "error" => {
+                let lanes = self.waiting(lane).or_else(|| self.running_place(lane));
+                // A lane whose name is none cannot be named in the answer.
+                lanes.or_else(|| lane.is_none().then(|| self.misnamed()).flatten())
+            }
             kind if kind.starts_with("response.") || is_aside(kind) => {
                 self.running_place(lane).or_else(|| self.waiting(lane))
             }
@@ -159,6 +177,34 @@ impl Lanes {
     /// The lane's oldest request without an answer.
     fn waiting(&self, lane: Option<&str>) -> Option<usize> {
         self.open.iter().position(|it| !it.answered && it.call.stream_id.as_deref() == lane)
+    }
+
+    /// An error after which responses go on was not the last of the connection.
+    fn goes_on(&mut self) {
+        if self.connection.as_ref().is_some_and(|error| !is_end(error)) {
+            self.connection = None;
+        }
+    }
+
+    /// The oldest request without an answer whose lane has a name that is none.
+    fn misnamed(&self) -> Option<usize> {
+        let misnamed = |lane: &str| !is_lane(lane);
+        self.open
+            .iter()
+            .position(|it| !it.answered && it.call.stream_id.as_deref().is_some_and(misnamed))
+    }
+
+    /// Results that were not taken are still to be given: where they come again, they are new.
+    fn not_injected(&mut self, event: &Event<'_>) {
+        let Some(input) = event.member("input") else { return };
+        let id = event.response_id();
+        let mut flight = self.open.iter_mut().find(|it| it.call.response_id.as_deref() == id);
+        item::results(input, |result| {
+            self.log.context.tools.unanswered(&self.log.context.attribution, result);
+            if let Some(flight) = &mut flight {
+                flight.call.forget_result(result);
+            }
+        });
     }
 
     /// The lane's response that began last.
@@ -276,8 +322,14 @@ impl Interpreter for Lanes {
     }
 
     fn end_all(&mut self, now: Duration, status: CallStatus) {
-        while let Some(flight) = self.open.first() {
-            let failed = flight.call.error.is_some();
+        while let Some(flight) = self.open.first_mut() {
+            let failed =
+                flight.call.error.is_some() || self.connection.as_ref().is_some_and(is_end);
+            if flight.call.error.is_none() && self.connection.is_some() {
+                flight.call.error.clone_from(&self.connection);
+                let code = self.connection.as_ref().and_then(|error| error.code.clone());
+                set(&mut flight.call.stop_reason, code.filter(|_| failed));
+            }
             self.end(0, now, if failed { CallStatus::Failed } else { status });
         }
     }
@@ -285,6 +337,17 @@ impl Interpreter for Lanes {
     fn log(&mut self) -> &mut Log {
         &mut self.log
     }
+}
+
+/// Whether a name is one of a lane.
+fn is_lane(name: &str) -> bool {
+    let letter = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
+    (1..=256).contains(&name.len()) && name.bytes().all(letter)
+}
+
+/// Whether an error says that the connection ends, and all that is open on it.
+fn is_end(error: &CallError) -> bool {
+    error.code.as_deref() == Some(responses::CONNECTION_LIMIT)
 }
 
 /// Events that say that a response exists.
@@ -298,6 +361,7 @@ fn is_lifecycle(kind: &str) -> bool {
             | "response.incomplete"
             | "response.failed"
             | "response.cancelled"
+            | "response.done"
     )
 }
 

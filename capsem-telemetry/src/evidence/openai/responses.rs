@@ -121,6 +121,26 @@ impl<'a> Event<'a> {
         said
     }
 
+    /// One more member of the event.
+    pub(super) fn member(&self, key: &str) -> Option<Raw<'a>> {
+        self.whole.and_then(|event| event.member(key))
+    }
+
+    /// What failed, if this is an error. A shape without any code of its own still has its status.
+    pub(super) fn failure(&self) -> Option<CallError> {
+        let CallError { code, message } = call_error(self.error.filter(|_| self.kind == "error")?);
+        // In the flat shape the `type` is the event's, and no code.
+        let code = code.filter(|code| code != "error");
+        let code = code.or_else(|| self.status.and_then(Raw::digits));
+        Some(CallError { code, message })
+    }
+
+    /// Whether this is an error about the connection, whichever response it may also end.
+    pub(super) fn is_of_the_connection(&self) -> bool {
+        let code = self.error.filter(|_| self.kind == "error").and_then(|it| it.member("code"));
+        code.and_then(Raw::str).as_deref() == Some(CONNECTION_LIMIT)
+    }
+
     /// What the service says of its own time, if this event is about that.
     pub(super) fn timing(&self) -> Option<ServerTiming> {
         self.whole.filter(|_| self.kind == TIMING).and_then(asides::timing)
@@ -165,19 +185,10 @@ impl<'a> Event<'a> {
                 call.error = self.error.map(call_error);
             }
             explain(call, ending);
-        } else if let ("error", Some(error)) = (&*self.kind, self.error) {
-            self.blame(call, error);
+        } else if let Some(error) = self.failure() {
+            call.error = Some(error);
+            explain(call, CallStatus::Failed);
         }
-    }
-
-    /// Puts an `error` event on its call. A shape without any code of its own still has its status.
-    fn blame(&self, call: &mut Call, error: Raw<'_>) {
-        let CallError { code, message } = call_error(error);
-        // In the flat shape the `type` is the event's, and no code.
-        let code = code.filter(|code| code != "error");
-        let code = code.or_else(|| self.status.and_then(Raw::digits));
-        call.error = Some(CallError { code, message });
-        explain(call, CallStatus::Failed);
     }
 }
 
@@ -320,6 +331,9 @@ impl Dialect for Responses {
 pub(super) fn is_metadata(kind: &str) -> bool {
     matches!(kind, "response.metadata" | "codex.response.metadata")
 }
+
+/// The code of the error that comes before the end of a connection that has lived for long enough.
+pub(super) const CONNECTION_LIMIT: &str = "websocket_connection_limit_reached";
 
 /// The type of the event that brings the service's own figures.
 pub(super) const TIMING: &str = "responsesapi.websocket_timing";
