@@ -75,7 +75,7 @@ impl Dialect for Messages {
                 self.count(call, usage);
             }
             (Some("message_stop"), ..) => return Some(ending(call)),
-            (Some("error"), .., Some(error)) => {
+            (Some("error") | None, .., Some(error)) => {
                 call.error = Some(call_error(error));
                 return Some(CallStatus::Failed);
             }

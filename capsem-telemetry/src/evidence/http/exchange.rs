@@ -43,10 +43,12 @@ struct Request {
 /// The format of the response's body.
 #[derive(Debug)]
 enum Format {
-    /// The head does not tell; the first byte will, among these.
+    /// The first byte will tell, among these.
     Undecided {
         events: bool,
         array: bool,
+        /// The head says that it is events, which it also does of errors that are not.
+        told: bool,
     },
     Events(Splitter),
     /// One JSON array whose elements are the events.
@@ -79,7 +81,7 @@ impl Exchange {
             request: Some(Request { decoder, body: Kept::default() }),
             status: None,
             decoder: Decoder::new(None, capture),
-            format: Format::Undecided { events: true, array: false },
+            format: Format::Undecided { events: true, array: false, told: false },
             call: Some(call),
             finished: None,
             evidence: Evidence::FULL,
@@ -111,11 +113,11 @@ impl Exchange {
         let media = media.trim().to_ascii_lowercase();
         self.format = if media == "text/event-stream" {
             self.context.transport = Transport::Sse;
-            Format::Events(Splitter::new(self.capture))
+            Format::Undecided { events: true, array: false, told: true }
         } else {
             let array =
                 self.context.api == Api::GenerateContent && matches!(head.status, 200..=299);
-            Format::Undecided { events: !media.ends_with("json"), array }
+            Format::Undecided { events: !media.ends_with("json"), array, told: false }
         };
     }
 
@@ -312,11 +314,13 @@ impl Format {
             Self::Array(elements) => elements.set_limit(most),
             Self::Undecided { .. } | Self::Whole(_) => {}
         }
-        let Self::Undecided { events, array } = *self else { return };
+        let Self::Undecided { events, array, told } = *self else { return };
         let Some(first) = plain.trim_ascii_start().first() else { return };
         *self = match first {
             b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
             b'[' if array => Self::Array(Elements::new(most)),
+            b'{' | b'[' | b'<' => Self::Whole(Kept::default()),
+            _ if told => Self::Events(Splitter::new(most)),
             _ => Self::Whole(Kept::default()),
         };
     }

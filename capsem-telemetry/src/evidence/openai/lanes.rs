@@ -91,7 +91,8 @@ impl Lanes {
             self.not_injected(&event);
         }
         let place = self.place(&event, now);
-        if place.is_none() || event.is_of_the_connection() {
+        let nobodys = place.is_none() && event.stream_id.is_none() && event.response_id().is_none();
+        if nobodys || event.is_of_the_connection() {
             set(&mut self.connection, event.failure());
         }
         let Some(place) = place else { return };
