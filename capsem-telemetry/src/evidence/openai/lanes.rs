@@ -32,12 +32,19 @@ pub(in super::super) struct Lanes {
     named: bool,
     /// Requests that were one too many to follow.
     untracked: u64,
-    /// Lanes whose response was steered: the server answers once more before the next request.
-    steered: Vec<Option<String>>,
+    /// Responses that were steered, by their lanes: the server answers once more before the next
+    /// request.
+    steered: Vec<Steered>,
     /// What the service said of the connection, which may be the last of it.
     connection: Option<CallError>,
     /// Responses that have ended: what comes after their end is not another call.
     ended: Remembered,
+}
+
+#[derive(Debug)]
+struct Steered {
+    lane: Option<String>,
+    response_id: Option<String>,
 }
 
 #[derive(Debug)]
@@ -152,7 +159,7 @@ impl Lanes {
             if named.is_some() || self.ended.contains(id) {
                 return named;
             }
-            if is_lifecycle(&event.kind) && self.succeeds(lane) {
+            if is_lifecycle(&event.kind) && self.succeeds(lane, event.continues().as_deref()) {
                 return self.begin(Initiator::Server, lane, now);
             }
             let nameless =
@@ -233,10 +240,14 @@ impl Lanes {
         }
     }
 
-    /// Whether a new response of the lane is the successor of one that was steered.
-    fn succeeds(&mut self, lane: Option<&str>) -> bool {
-        let place = self.steered.iter().position(|steered| steered.as_deref() == lane);
-        place.map(|place| self.steered.swap_remove(place)).is_some()
+    /// Whether a new response of the lane is the successor of one that was steered. One that says that
+    /// it continues another is none.
+    fn succeeds(&mut self, lane: Option<&str>, continues: Option<&str>) -> bool {
+        let fits = |id: Option<&str>| id.is_none() || continues.is_none() || id == continues;
+        let place = self.steered.iter().position(|steered| {
+            steered.lane.as_deref() == lane && fits(steered.response_id.as_deref())
+        });
+        place.map(|place| self.steered.remove(place)).is_some()
     }
 
     /// Begins a call for a response without a request in its lane: one the server started, unless
@@ -268,8 +279,12 @@ impl Lanes {
         if let Some(id) = &call.response_id {
             self.ended.insert(id);
         }
-        if call.stop_reason.as_deref() == Some("steered") && self.steered.len() < MAX_OPEN {
-            self.steered.push(call.stream_id.clone());
+        if call.stop_reason.as_deref() == Some("steered") {
+            if self.steered.len() >= MAX_OPEN {
+                self.steered.remove(0); // its successor has not come for a long time
+            }
+            let (lane, response_id) = (call.stream_id.clone(), call.response_id.clone());
+            self.steered.push(Steered { lane, response_id });
         }
         self.log.end(call, now, status);
     }

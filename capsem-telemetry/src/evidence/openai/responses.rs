@@ -102,6 +102,11 @@ impl<'a> Event<'a> {
         nested.or(self.response_id.as_deref())
     }
 
+    /// The response that the one this is about goes on from, where the event says it.
+    pub(super) fn continues(&self) -> Option<String> {
+        self.response.as_ref().and_then(|response| response.previous).and_then(Raw::text)
+    }
+
     /// What this event says of rate limits: one of its own, or headers that came another way.
     pub(super) fn limits(&self, limits: &mut Limits) {
         let own = self.whole.filter(|_| self.kind == "codex.rate_limits");
