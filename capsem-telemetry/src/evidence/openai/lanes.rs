@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, EvidenceReason, Initiator, ServerTiming};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator, Provider, ServerTiming};
 
 use super::super::call::{Call, Context, set};
 use super::super::input::Payload;
@@ -17,6 +17,8 @@ use super::super::log::{Interpreter, Log};
 use super::super::remembered::Remembered;
 use super::item;
 use super::responses::{self, Event};
+
+mod unnamed;
 
 /// Calls that may be open at once. The service runs 16 per socket and queues more; what is beyond
 /// is not followed and the evidence says `capture_limit`.
@@ -30,6 +32,9 @@ pub(in super::super) struct Lanes {
     open: Vec<Flight>,
     /// A lane has been named, so that an event without a name is not simply the next.
     named: bool,
+    /// The service is one that answers one request after the other and, so far, has named no lane,
+    /// whatever its client does.
+    serial: bool,
     /// Requests that were one too many to follow.
     untracked: u64,
     /// Responses that were steered, by their lanes: the server answers once more before the next
@@ -56,10 +61,12 @@ struct Flight {
 
 impl Lanes {
     pub(in super::super) fn new(context: Context) -> Self {
+        let serial = matches!(context.attribution.provider, Provider::XAi | Provider::Azure);
         Self {
             log: Log::new(context),
             open: Vec::new(),
             named: false,
+            serial,
             untracked: 0,
             steered: Vec::new(),
             connection: None,
@@ -88,8 +95,9 @@ impl Lanes {
         if event.kind.is_empty() {
             return self.log.degrade(Some(EvidenceReason::UnknownSchema));
         }
+        self.serial &= event.stream_id.is_none();
         if event.stream_id.is_none() {
-            event.stream_id = lane.map(str::to_owned);
+            event.stream_id = lane.map(str::to_owned).or_else(|| self.only_lane(&event.kind));
         }
         if let Some(timing) = event.timing() {
             return self.timed(event.stream_id.as_deref(), timing);
@@ -182,11 +190,6 @@ impl Lanes {
         }
     }
 
-    /// The lane's oldest request without an answer.
-    fn waiting(&self, lane: Option<&str>) -> Option<usize> {
-        self.open.iter().position(|it| !it.answered && it.call.stream_id.as_deref() == lane)
-    }
-
     /// An error after which responses go on was not the last of the connection.
     fn goes_on(&mut self) {
         if self.connection.as_ref().is_some_and(|error| !is_end(error)) {
@@ -194,30 +197,18 @@ impl Lanes {
         }
     }
 
-    /// The oldest request without an answer whose lane has a name that is none.
-    fn misnamed(&self) -> Option<usize> {
-        let misnamed = |lane: &str| !is_lane(lane);
-        self.open
-            .iter()
-            .position(|it| !it.answered && it.call.stream_id.as_deref().is_some_and(misnamed))
-    }
-
     /// Results that were not taken are still to be given: where they come again, they are new.
     fn not_injected(&mut self, event: &Event<'_>) {
         let Some(input) = event.member("input") else { return };
         let id = event.response_id();
-        let mut flight = self.open.iter_mut().find(|it| it.call.response_id.as_deref() == id);
+        let named = |it: &&mut Flight| id.is_some() && it.call.response_id.as_deref() == id;
+        let mut flight = self.open.iter_mut().find(named);
         item::results(input, |result| {
             self.log.context.tools.unanswered(&self.log.context.attribution, result);
             if let Some(flight) = &mut flight {
                 flight.call.forget_result(result);
             }
         });
-    }
-
-    /// The lane's response that began last.
-    fn running_place(&self, lane: Option<&str>) -> Option<usize> {
-        self.open.iter().rposition(|it| it.answered && it.call.stream_id.as_deref() == lane)
     }
 
     fn running(&mut self, lane: Option<&str>) -> Option<&mut Flight> {
@@ -353,12 +344,6 @@ impl Interpreter for Lanes {
     fn log(&mut self) -> &mut Log {
         &mut self.log
     }
-}
-
-/// Whether a name is one of a lane.
-fn is_lane(name: &str) -> bool {
-    let letter = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-');
-    (1..=256).contains(&name.len()) && name.bytes().all(letter)
 }
 
 /// Whether an error says that the connection ends, and all that is open on it.

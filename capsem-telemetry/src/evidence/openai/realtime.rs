@@ -111,7 +111,12 @@ impl Realtime {
         let about = error.member("event_id").and_then(Raw::text);
         let named = |it: &Flight| about.is_some() && it.event_id == about;
         let error = call_error(error);
-        if let Some(place) = self.open.iter().position(|it| !it.answered && named(it)) {
+        // Nothing but a request for a response is answered so.
+        let refused = error.code.as_deref() == Some("conversation_already_has_active_response");
+        let refused = |it: &Flight| refused && about.is_none() && it.call.error.is_none();
+        if let Some(place) =
+            self.open.iter().position(|it| !it.answered && (named(it) || refused(it)))
+        {
             set(&mut self.open[place].call.error, Some(error));
             self.end(place, now, CallStatus::Failed);
         } else if about.is_none()
