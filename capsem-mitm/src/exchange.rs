@@ -23,7 +23,9 @@ use crate::{
     ws::{self, Body, BoxIo, Connected, Takeover, Upgrade, UpgradeError},
 };
 use capsem_policy::Action;
-use capsem_telemetry::{Attribution, CloseKind, FaultClass, Flow, Side, attribute};
+use capsem_telemetry::{
+    Attribution, CloseKind, FaultClass, Flow, Side, attribute, evidence::WsEvidence,
+};
 use capsem_ws_codec::handshake;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
@@ -270,17 +272,22 @@ async fn websocket(
         // So that a message can be left out and the next one still be read.
         config.takeover = Takeover::Off;
     }
+    let mut evidence = WsEvidence::new(cx.evidence(log.id(), standing.attribution.clone()));
     match ws::upgrade(&offer, request, Connected(dialed.io), &config).await {
         Ok(Upgrade::Switched(mut response, tunnel)) => {
             hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
+            evidence.response_headers(headers::texts(response.headers()));
+            log.rate_limits(evidence.take_rate_limits());
             client.watch.switch();
-            let tap = Tap::new(log, standing, policy, cx);
+            let tap = Tap::new(log, evidence, standing, policy, cx);
             cx.spawn_for(&client.visit, async move { drop(tunnel.run(on_upgrade, tap).await) });
             response
         }
         Ok(Upgrade::Refused(mut response)) => {
             hide(client, &given, &mut response);
+            evidence.response_headers(headers::texts(response.headers()));
+            log.rate_limits(evidence.take_rate_limits());
             let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }

@@ -13,7 +13,8 @@ use crate::{
 use capsem_policy::Action;
 use capsem_telemetry::{
     self as telemetry, Attribution, Close, CloseKind, Decided, Direction, Ended, Event, Evidence,
-    FaultClass, Flow, Id, Ledger, ModelCall, Record, Responded, Side, ToolUse, Transport, redact,
+    FaultClass, Flow, Id, Ledger, ModelCall, RateLimits, Record, Responded, Side, ToolUse,
+    Transport, redact,
 };
 use http::{StatusCode, header};
 use std::{
@@ -245,6 +246,13 @@ impl ExchangeLog {
     pub(crate) fn tool_uses(&self, uses: impl IntoIterator<Item = ToolUse>) {
         for tool in uses {
             self.visit.record(Record::ToolUse(Box::new(tool)));
+        }
+    }
+
+    /// Records what was said of rate limits.
+    pub(crate) fn rate_limits(&self, said: impl IntoIterator<Item = RateLimits>) {
+        for said in said {
+            self.visit.record(Record::RateLimits(Box::new(said)));
         }
     }
 

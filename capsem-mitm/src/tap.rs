@@ -51,17 +51,17 @@ const LANES: usize = 256;
 impl Tap {
     pub(crate) fn new(
         log: ExchangeLog,
+        evidence: WsEvidence,
         standing: Standing,
         followed: Followed,
         cx: &Arc<Context>,
     ) -> Self {
-        let settings = cx.evidence(log.id(), standing.attribution.clone());
         let ledger = log.ledger().clone();
         let api = standing.attribution.api;
         let judge = Judge::new(Arc::clone(cx), standing, followed.clone());
         Self {
             ledger,
-            open: Some((log, WsEvidence::new(settings))),
+            open: Some((log, evidence)),
             now: Duration::ZERO,
             revoked: Some(judge.revoked(followed)),
             judge,
@@ -172,6 +172,7 @@ impl Session for Tap {
         });
         if evidence.has_ended() {
             log.tool_uses(evidence.take_tool_uses());
+            log.rate_limits(evidence.take_rate_limits());
             let calls = evidence.take_calls();
             self.calls(calls);
         }
@@ -252,6 +253,7 @@ impl Session for Tap {
             }
         }
         log.tool_uses(evidence.take_tool_uses());
+        log.rate_limits(evidence.take_rate_limits());
         self.calls(calls);
     }
 
@@ -274,6 +276,7 @@ impl Session for Tap {
         let finished = log.contain(|log| {
             evidence.end(log.elapsed(), !gave_up);
             log.tool_uses(evidence.take_tool_uses());
+            log.rate_limits(evidence.take_rate_limits());
             let (calls, read, _) = evidence.finish(log.elapsed(), !gave_up);
             let lost = calls.iter().any(|call| call.status == CallStatus::ConnectionLost);
             log.model_calls(calls);

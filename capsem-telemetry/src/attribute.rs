@@ -81,6 +81,8 @@ words! {
         TextCompletion = "text_completion",
         /// Inference in a session of audio and text.
         Realtime = "realtime_inference",
+        /// Speech written down, in a session (`OpenAI` Realtime).
+        Transcription = "transcription",
         /// Vectors for a text; no inference.
         Embeddings = "embeddings",
         /// Tokens counted, no inference.
@@ -104,7 +106,11 @@ impl Operation {
     /// Whether a model answers: what counts as a model call.
     pub const fn is_inference(self) -> bool {
         match self {
-            Self::Chat | Self::GenerateContent | Self::TextCompletion | Self::Realtime => true,
+            Self::Chat
+            | Self::GenerateContent
+            | Self::TextCompletion
+            | Self::Realtime
+            | Self::Transcription => true,
             Self::Embeddings
             | Self::CountTokens
             | Self::Compact

@@ -35,9 +35,10 @@ pub use error::{Cause, Error};
 pub use id::Id;
 pub use ledger::{Ledger, LedgerTask, Mode, Summary};
 pub use record::{
-    Action, Answer, Asked, CallError, CallStatus, Close, CloseKind, Closed, Content, Decided,
-    Decision, Detected, Direction, Ended, Event, Evidence, EvidenceReason, EvidenceState, Fault,
-    FaultClass, Flow, Initiator, Listener, ModelCall, Opened, Record, Refused, Responded, Side,
-    Stamped, ToolCall, ToolResult, ToolUse, Transport, Usage,
+    Action, Amount, Answer, Asked, CallError, CallStatus, Close, CloseKind, Closed, Content,
+    Decided, Decision, Detected, Direction, Ended, Event, Evidence, EvidenceReason, EvidenceState,
+    Fault, FaultClass, Flow, Initiator, LimitSource, Listener, ModelCall, Opened, RateLimit,
+    RateLimits, Record, Refused, Responded, ServerTiming, Side, Stamped, ToolCall, ToolResult,
+    ToolUse, Transport, Usage,
 };
 pub use time::Timestamp;

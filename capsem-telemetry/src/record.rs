@@ -12,11 +12,13 @@ mod evidence;
 mod exchange;
 mod fault;
 mod judged;
+mod limits;
 mod line;
 mod tool_use;
 
 pub use call::{
-    CallError, CallStatus, Initiator, ModelCall, ToolCall, ToolResult, Transport, Usage,
+    CallError, CallStatus, Initiator, ModelCall, ServerTiming, ToolCall, ToolResult, Transport,
+    Usage,
 };
 pub use connection::{Closed, Listener, Opened};
 pub use content::Content;
@@ -24,6 +26,7 @@ pub use evidence::{Evidence, EvidenceReason, EvidenceState};
 pub use exchange::{Action, Close, CloseKind, Decided, Decision, Ended, Flow, Responded};
 pub use fault::{Fault, FaultClass, Side};
 pub use judged::{Answer, Asked, Detected, Direction, Event, Refused};
+pub use limits::{Amount, LimitSource, RateLimit, RateLimits};
 pub use tool_use::ToolUse;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -45,6 +48,8 @@ pub enum Record {
     ModelCall(Box<ModelCall>),
     /// A tool was called over MCP, and has answered, failed, or was refused or lost.
     ToolUse(Box<ToolUse>),
+    /// A service said how much of an allowance is left.
+    RateLimits(Box<RateLimits>),
     /// A message of an exchange was not let through.
     Refused(Box<Refused>),
     /// A rule asked someone.
@@ -68,6 +73,7 @@ impl Record {
             Self::Responded(_) => "responded",
             Self::ModelCall(_) => "model_call",
             Self::ToolUse(_) => "tool_use",
+            Self::RateLimits(_) => "rate_limits",
             Self::Refused(_) => "refused",
             Self::Asked(_) => "asked",
             Self::Detected(_) => "detected",

@@ -35,6 +35,12 @@ impl Timestamp {
         u64::try_from((self.micros - earlier.micros) / 1000).unwrap_or(0)
     }
 
+    /// So many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the year 9999.
+    pub(crate) fn from_unix_millis(millis: u64) -> Option<Self> {
+        let micros = i64::try_from(millis).ok()?.checked_mul(1000)?;
+        (micros <= LATEST).then_some(Self { micros })
+    }
+
     /// Whole microseconds since 1970-01-01T00:00:00Z.
     pub fn unix_micros(self) -> i64 {
         self.micros

@@ -38,11 +38,12 @@ const RESPONDED_AND_ENDED: [&str; 11] = [
 ];
 
 /// One line: exchanges (`decided`, `responded` and `ended` in one object each), model calls, tool
-/// uses and faults, with the fields of their records.
+/// uses, rate limits and faults, with the fields of their records.
 fn document(contents: &Contents) -> String {
     let mut exchanges: Vec<Map<String, Value>> = Vec::new();
     let mut places = HashMap::new();
-    let (mut calls, mut tools, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut calls, mut tools) = (Vec::new(), Vec::new());
+    let (mut limits, mut faults) = (Vec::new(), Vec::new());
     for stamped in &contents.records {
         match &stamped.record {
             Record::Decided(decided) => {
@@ -58,6 +59,7 @@ fn document(contents: &Contents) -> String {
             Record::Ended(ended) => add(&mut exchanges, places.get(&ended.exchange), stamped),
             Record::ModelCall(_) => calls.push(Value::Object(fields(stamped))),
             Record::ToolUse(_) => tools.push(Value::Object(fields(stamped))),
+            Record::RateLimits(_) => limits.push(Value::Object(fields(stamped))),
             Record::Fault(_) => faults.push(Value::Object(fields(stamped))),
             _ => {}
         }
@@ -67,6 +69,7 @@ fn document(contents: &Contents) -> String {
         ("exchanges", exchanges.into()),
         ("model_calls", calls.into()),
         ("tool_uses", tools.into()),
+        ("rate_limits", limits.into()),
         ("faults", faults.into()),
     ])
 }

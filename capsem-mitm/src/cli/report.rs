@@ -5,8 +5,8 @@ mod table;
 
 use self::table::Table;
 use capsem_telemetry::{
-    Asked, CallStatus, Decided, Detected, Ended, Fault, Id, ModelCall, Record, Refused, Responded,
-    Stamped, Timestamp, ToolUse, Transport,
+    Amount, Asked, CallStatus, Decided, Detected, Ended, Fault, Id, ModelCall, RateLimit,
+    RateLimits, Record, Refused, Responded, Stamped, Timestamp, ToolUse, Transport,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -23,6 +23,7 @@ pub(crate) struct Report<'r> {
     exchanges: Vec<Exchange<'r>>,
     calls: Vec<(Timestamp, &'r ModelCall)>,
     tools: Vec<(Timestamp, &'r ToolUse)>,
+    limits: Vec<(Timestamp, &'r RateLimits)>,
     refused: Vec<(Timestamp, &'r Refused)>,
     asked: Vec<(Timestamp, &'r Asked)>,
     detected: Vec<(Timestamp, &'r Detected)>,
@@ -65,6 +66,7 @@ impl<'r> Report<'r> {
                 }
                 Record::ModelCall(call) => report.calls.push((*at, call)),
                 Record::ToolUse(tool) => report.tools.push((*at, tool)),
+                Record::RateLimits(said) => report.limits.push((*at, said)),
                 Record::Refused(refused) => report.refused.push((*at, refused)),
                 Record::Asked(asked) => report.asked.push((*at, asked)),
                 Record::Detected(detected) => report.detected.push((*at, detected)),
@@ -107,6 +109,13 @@ impl<'r> Report<'r> {
                 time(tool.duration_ms),
             ]);
         }
+        let mut limits = Table::new([
+            "time", "exchange", "provider", "plan", "limit", "used", "left", "of", "resets",
+            "status",
+        ]);
+        for (at, said) in &self.limits {
+            said.limits.iter().for_each(|limit| limits.row(limit_cells(*at, said, limit)));
+        }
         let mut refused = Table::new(["time", "exchange", "way", "rule", "model", "reason"]);
         for (at, it) in &self.refused {
             let (rule, model, reason) = (
@@ -144,6 +153,7 @@ impl<'r> Report<'r> {
             ("Exchanges", exchanges),
             ("Model calls", calls),
             ("Tool uses", tools),
+            ("Rate limits", limits),
             ("Refused messages", refused),
             ("Questions", asked),
             ("Detections", detected),
@@ -264,6 +274,27 @@ fn call_cells(at: Timestamp, call: &ModelCall) -> [String; 10] {
     ]
 }
 
+fn limit_cells(at: Timestamp, said: &RateLimits, limit: &RateLimit) -> [String; 10] {
+    let amount = |it: Option<Amount>| it.map_or_else(dash, |it| it.to_string());
+    let resets = match (limit.resets_at, limit.resets_in_ms) {
+        (Some(at), _) => moment(at),
+        (None, Some(span)) => format!("in {}", time(span)),
+        (None, None) => dash(),
+    };
+    [
+        clock(at),
+        said.exchange.to_string(),
+        said.provider.to_string(),
+        or_dash(said.plan.as_deref()),
+        limit.name.clone(),
+        limit.used_percent.map_or_else(dash, |used| format!("{used} %")),
+        amount(limit.remaining),
+        amount(limit.limit),
+        resets,
+        or_dash(limit.status.as_deref()),
+    ]
+}
+
 fn call_line(call: &ModelCall) -> String {
     let via = match call.transport {
         Transport::Websocket => "WebSocket",
@@ -336,6 +367,12 @@ fn lines(text: &mut String, what: &str, mut lines: impl Iterator<Item = String>)
 fn clock(at: Timestamp) -> String {
     let text = at.to_string();
     text.get(11..19).unwrap_or(&text).to_owned()
+}
+
+/// Day and time of day, in UTC.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(..19).unwrap_or(&text).replace('T', " ")
 }
 
 fn time(milliseconds: u64) -> String {

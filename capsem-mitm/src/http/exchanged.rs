@@ -5,6 +5,7 @@
 use super::{
     body::{Arrived, RequestBody, ResponseBody},
     forward::{ForwardError, class_of},
+    headers,
 };
 use crate::{
     answer::{self, Refusal},
@@ -132,7 +133,7 @@ impl Exchanged {
             };
             log.responded(&response, Side::Upstream, address);
             if let Some(evidence) = evidence {
-                evidence.response_head(head_of(&response));
+                read_head(log, evidence, &response);
             }
         }
         response.map(|inner| ResponseBody::new(inner, self).boxed_unsync())
@@ -223,8 +224,8 @@ impl Exchanged {
         ruling: &Ruling,
         model: Option<String>,
     ) -> Response<Body> {
-        if let Some(evidence) = &mut self.lock().evidence {
-            evidence.response_head(head_of(head));
+        if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *self.lock() {
+            read_head(log, evidence, head);
         }
         self.refuse_answer(body.held.as_deref().unwrap_or_default(), ruling, model, body.len());
         let response = refusal(ruling);
@@ -308,6 +309,7 @@ impl Exchanged {
         state.to_client += data.len() as u64;
         if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
             evidence.response_data(log.elapsed(), data);
+            log.rate_limits(evidence.take_rate_limits());
             log.model_calls(evidence.take_calls());
         }
     }
@@ -317,11 +319,13 @@ impl Exchanged {
         let mut state = self.lock();
         let Some(mut log) = state.log.take() else { return };
         let busy = state.busy.take();
-        let read = state.evidence.take().and_then(|evidence| {
+        let read = state.evidence.take().and_then(|mut evidence| {
             log.contain(|log| {
                 let complete = matches!(outcome, Outcome::Complete);
                 let now = log.elapsed();
-                let (calls, read, _) = aside(state.to_client, || evidence.finish(now, complete));
+                aside(state.to_client, || evidence.end(now, complete));
+                log.rate_limits(evidence.take_rate_limits());
+                let (calls, read, _) = evidence.finish(now, complete);
                 log.model_calls(calls);
                 read
             })
@@ -380,15 +384,17 @@ fn refusal(ruling: &Ruling) -> Response<Body> {
     answer::error(ruling.status, kind, ruling.rule.as_deref(), reason)
 }
 
-/// What evidence reads of a response's head.
-fn head_of<B>(response: &Response<B>) -> ResponseHead<'_> {
+/// Shows evidence a response's head.
+fn read_head<B>(log: &ExchangeLog, evidence: &mut HttpEvidence, response: &Response<B>) {
     let headers = response.headers();
-    ResponseHead {
+    evidence.response_head(ResponseHead {
         status: response.status().as_u16(),
         content_type: text(headers, &header::CONTENT_TYPE),
         content_encoding: text(headers, &header::CONTENT_ENCODING),
         openai_model: text(headers, &OPENAI_MODEL),
-    }
+    });
+    evidence.response_headers(headers::texts(headers));
+    log.rate_limits(evidence.take_rate_limits());
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

@@ -49,6 +49,11 @@ pub(crate) fn response<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
+/// Names and values, but for values that are no text.
+pub(crate) fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+}
+
 fn to_origin_form(parts: &mut Parts) {
     if let Some(path) = parts.uri.path_and_query().filter(|_| parts.uri.scheme().is_some()) {
         parts.uri = Uri::from(path.clone());

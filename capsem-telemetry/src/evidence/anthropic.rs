@@ -8,6 +8,7 @@ use super::call::{Call, call_error, set};
 use super::dialect::Dialect;
 use super::input::Payload;
 use super::json::{self, Raw};
+use super::limits::Limits;
 
 /// Reads the one call of an exchange.
 #[derive(Debug, Default)]
@@ -38,7 +39,13 @@ impl Dialect for Messages {
         }
     }
 
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus> {
+    fn event(
+        &mut self,
+        call: &mut Call,
+        _: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus> {
         if json::leading_type(event.text.as_bytes()) == Some("content_block_delta") {
             call.delta(now); // the most frequent event by far; its text is not looked at
             return None;
@@ -68,7 +75,7 @@ impl Dialect for Messages {
                 self.count(call, usage);
             }
             (Some("message_stop"), ..) => return Some(ending(call)),
-            (Some("error"), .., Some(error)) => {
+            (Some("error") | None, .., Some(error)) => {
                 call.error = Some(call_error(error));
                 return Some(CallStatus::Failed);
             }
@@ -205,7 +212,12 @@ impl Block {
             "id" => read.id = value.text(),
             "name" => read.name = value.text(),
             "tool_use_id" => read.answers = value.text(),
-            "is_error" => read.is_error = value.truth() == Some(true),
+            "is_error" => read.is_error |= value.truth() == Some(true),
+            "content" if value.is_object() => {
+                // A tool of the provider's own says it by the kind of its content.
+                let kind = value.member("type").and_then(Raw::str);
+                read.is_error |= kind.is_some_and(|kind| kind.ends_with("_tool_result_error"));
+            }
             _ => {}
         });
         read

@@ -5,17 +5,25 @@ use std::time::Duration;
 
 use crate::{
     Api, Attribution, CallError, CallStatus, Evidence, EvidenceReason, Id, Initiator, ModelCall,
-    Operation, ToolCall, ToolResult, Transport, Usage, redact,
+    Operation, ServerTiming, ToolCall, ToolResult, Transport, Usage, redact,
 };
 
 use super::input::{Payload, Settings, Walked};
-use super::json::Raw;
+use super::json::{self, Raw};
+use super::limits;
 use super::raw::RawCall;
+use super::room::{Room, Share};
 use super::tools::ToolMemory;
 
 /// Tool calls and tool results kept of one call. Real turns have a few dozen; what is beyond is
 /// left out and the evidence says `capture_limit`.
 const MAX_TOOLS: usize = 512;
+
+/// Bytes that the tools of all open calls of an exchange take. Ids and names have a few dozen each.
+const MAX_TOOL_BYTES: usize = 512 * 1024;
+
+/// Words on safety kept of one call. Services have two or three.
+const MAX_SAFETY: usize = 16;
 
 /// What all calls of an exchange have in common.
 #[derive(Clone, Debug)]
@@ -32,6 +40,11 @@ pub(super) struct Context {
     pub(super) raw: usize,
     /// Bytes of each call's content that go into its record.
     pub(super) content: usize,
+    /// For the tools of open calls.
+    tools_room: Room,
+    /// For the bytes kept of open calls: as much as may be captured, both ways together, since a
+    /// buffer that grows takes up to twice what is in it.
+    pub(super) kept_room: Room,
 }
 
 impl Context {
@@ -42,8 +55,20 @@ impl Context {
         api: Api,
         operation: Operation,
     ) -> Self {
-        let Settings { exchange, attribution, tools, raw, content, .. } = settings;
-        Self { exchange, transport, attribution, api, operation, tools, raw, content }
+        let Settings { exchange, attribution, tools, raw, content, capture } = settings;
+        let (tools_room, kept_room) = (Room::new(MAX_TOOL_BYTES), Room::new(capture));
+        Self {
+            exchange,
+            transport,
+            attribution,
+            api,
+            operation,
+            tools,
+            raw,
+            content,
+            tools_room,
+            kept_room,
+        }
     }
 }
 
@@ -63,6 +88,8 @@ pub(super) struct Call {
     pub(super) stop_reason: Option<String>,
     pub(super) error: Option<CallError>,
     pub(super) usage: Option<Usage>,
+    /// What the service says of its own time.
+    pub(super) timing: Option<ServerTiming>,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     /// When the request's last byte had come.
@@ -74,12 +101,15 @@ pub(super) struct Call {
     first_item: Option<Duration>,
     tool_calls: Vec<ToolCall>,
     tool_results: Vec<ToolResult>,
+    safety: Vec<String>,
     /// Results that have been matched to their calls.
     matched: usize,
     missing: Option<EvidenceReason>,
     read: bool,
     /// Its bytes as they came, if any are to be kept.
     raw: Option<Box<RawCall>>,
+    kept: Share,
+    held: Share,
 }
 
 impl Call {
@@ -99,6 +129,7 @@ impl Call {
             stop_reason: None,
             error: None,
             usage: None,
+            timing: None,
             request_bytes: 0,
             response_bytes: 0,
             sent: started,
@@ -108,9 +139,12 @@ impl Call {
             first_item: None,
             tool_calls: Vec::new(),
             tool_results: Vec::new(),
+            safety: Vec::new(),
             matched: 0,
             missing: None,
             read: false,
+            kept: context.kept_room.share(),
+            held: context.tools_room.share(),
         }
     }
 
@@ -142,14 +176,14 @@ impl Call {
     /// Keeps a payload of the request, if any are to be kept.
     pub(super) fn keep_request(&mut self, payload: Payload<'_>) {
         if let Some(raw) = &mut self.raw {
-            raw.push_request(payload);
+            raw.push_request(payload, &mut self.kept);
         }
     }
 
     /// Keeps a payload of the response.
     pub(super) fn keep_event(&mut self, payload: Payload<'_>) {
         if let Some(raw) = &mut self.raw {
-            raw.push_event(payload);
+            raw.push_event(payload, &mut self.kept);
         }
     }
 
@@ -163,6 +197,19 @@ impl Call {
         self.first_item.get_or_insert(now);
     }
 
+    /// The service says something of the request's safety; the same again says nothing.
+    pub(super) fn safety(&mut self, said: &str) {
+        let said = limits::word(said);
+        if self.safety.contains(&said) {
+            return;
+        }
+        if self.safety.len() < MAX_SAFETY {
+            self.safety.push(said);
+        } else {
+            self.degrade(EvidenceReason::CaptureLimit);
+        }
+    }
+
     /// The model called a tool. The same id again is the same call.
     pub(super) fn tool_call(
         &mut self,
@@ -174,8 +221,10 @@ impl Call {
         if known {
             return;
         }
-        if self.tool_calls.len() < MAX_TOOLS {
-            self.tool_calls.push(ToolCall { call_id, name, kind, cancelled: false });
+        let call = ToolCall { call_id, name, kind, cancelled: false };
+        let words = [call.call_id.as_ref(), call.name.as_ref(), Some(&call.kind)];
+        if self.tool_calls.len() < MAX_TOOLS && self.held.take(weight(words)) {
+            self.tool_calls.push(call);
         } else {
             self.degrade(EvidenceReason::CaptureLimit);
         }
@@ -186,7 +235,8 @@ impl Call {
         let known = |result: &&mut ToolResult| call_id.is_some() && result.call_id == call_id;
         if let Some(result) = self.tool_results.iter_mut().find(known) {
             result.is_error = is_error.or(result.is_error);
-        } else if self.tool_results.len() < MAX_TOOLS {
+        } else if self.tool_results.len() < MAX_TOOLS && self.held.take(weight([call_id.as_ref()]))
+        {
             self.tool_results.push(ToolResult { call_id, is_error, name: None, answers: None });
         } else {
             self.degrade(EvidenceReason::CaptureLimit);
@@ -196,12 +246,20 @@ impl Call {
     /// What came before was said by the model later in a conversation that is sent whole: the
     /// results so far belong to earlier calls.
     pub(super) fn forget_results(&mut self) {
-        self.tool_results.clear();
+        let weights = self.tool_results.drain(..).map(|result| weight([result.call_id.as_ref()]));
+        self.held.give(weights.sum());
     }
 
     /// The result of the tool call `id` was taken back.
     pub(super) fn forget_result(&mut self, id: &str) {
-        self.tool_results.retain(|result| result.call_id.as_deref() != Some(id));
+        let mut place = 0;
+        let matched = self.matched;
+        self.tool_results.retain(|result| {
+            let keep = result.call_id.as_deref() != Some(id);
+            self.matched -= usize::from(!keep && place < matched);
+            place += 1;
+            keep
+        });
     }
 
     /// The tool call `id` is no longer wanted.
@@ -220,6 +278,11 @@ impl Call {
         fresh.retain_mut(|result| context.tools.answer(&context.attribution, result));
         self.tool_results.append(&mut fresh);
         self.matched = self.tool_results.len();
+    }
+
+    /// Why something of this call is not known.
+    pub(super) fn missing(&self) -> Option<EvidenceReason> {
+        self.missing
     }
 
     /// Whether the model called a tool of a kind `wanted` says yes to.
@@ -265,6 +328,8 @@ impl Call {
             response_bytes: self.response_bytes,
             time_to_first_token_ms: first.map(|first| millis(first.saturating_sub(self.sent))),
             duration_ms: millis(now.saturating_sub(self.started)),
+            server_timing: self.timing,
+            safety: self.safety,
             content: kept.map(|raw| raw.content(context.content)),
             evidence: match self.missing {
                 None => Evidence::FULL,
@@ -287,6 +352,11 @@ pub struct Finished {
 
 pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Bytes a tool call or a result of these words takes.
+fn weight<const N: usize>(words: [Option<&String>; N]) -> usize {
+    size_of::<ToolCall>() + words.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
 /// Sets `slot` if there is something to set it to.
@@ -316,7 +386,8 @@ pub(super) fn call_error(error: Raw<'_>) -> CallError {
         _ => {}
     });
     // These are the provider's words, and it may repeat a credential in them.
-    let clean = |words: Option<String>| words.map(|words| redact::text(&words).into_owned());
+    let clean =
+        |words: Option<String>| words.map(|words| json::bounded(&redact::text(&words)).to_owned());
     CallError {
         code: clean(code.or(status).or(kind).or(number)),
         message: clean(message.or_else(|| error.text())),

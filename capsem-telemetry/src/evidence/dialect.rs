@@ -8,6 +8,7 @@ use crate::{Api, CallStatus};
 
 use super::call::Call;
 use super::input::Payload;
+use super::limits::Limits;
 use super::{anthropic, gemini, openai};
 
 /// Reads the payloads of one API's calls, one call at a time.
@@ -16,7 +17,13 @@ pub(super) trait Dialect: Debug + Send {
     fn request(&mut self, call: &mut Call, body: Payload<'_>);
 
     /// Reads one event of a streamed answer. `Some` if that ends the call.
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus>;
+    fn event(
+        &mut self,
+        call: &mut Call,
+        limits: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus>;
 
     /// Reads an answer that came in one piece. `None` if it does not say how the call ended.
     fn answer(&mut self, call: &mut Call, body: Payload<'_>) -> Option<CallStatus>;

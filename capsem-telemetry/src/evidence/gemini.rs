@@ -9,6 +9,7 @@ use super::call::{Call, call_error, set};
 use super::dialect::Dialect;
 use super::input::Payload;
 use super::json::{self, Raw};
+use super::limits::Limits;
 
 /// The kind of every tool call here.
 pub(super) const FUNCTION: &str = "function_call";
@@ -37,7 +38,13 @@ impl Dialect for Generate {
         }
     }
 
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus> {
+    fn event(
+        &mut self,
+        call: &mut Call,
+        _: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus> {
         call.took(event.members(|_, _| ()));
         self.chunk(call, Some(now), event.raw());
         None

@@ -301,6 +301,7 @@ impl Interpreter for Live {
     }
 
     fn end_all(&mut self, now: Duration, status: CallStatus) {
+        self.log.degrade(self.draft.missing());
         while let Some(turn) = &self.turn {
             let interrupted = turn.interrupted;
             self.end(now, if interrupted { CallStatus::Cancelled } else { status });

@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use crate::{Attribution, CallError, Evidence, EvidenceReason, ModelCall, Operation, Transport};
+use crate::{
+    Attribution, CallError, Evidence, EvidenceReason, ModelCall, Operation, RateLimits, Transport,
+};
 
 use super::call::{Context, Finished};
 use super::dialect::dialect;
 use super::input::{RequestHead, ResponseHead, Settings};
+use super::limits::{Limits, amount};
 
 mod elements;
 mod exchange;
@@ -44,8 +47,10 @@ pub struct HttpEvidence(Reading);
 
 #[derive(Debug)]
 enum Reading {
+    /// It is with no model API.
+    Stranger,
     /// No model is asked. The evidence is that of an exchange read whole, or none at all.
-    Nothing(Option<Evidence>),
+    Nothing(Evidence, Limits),
     Call(Box<Exchange>),
 }
 
@@ -54,16 +59,17 @@ impl HttpEvidence {
     pub fn new(settings: Settings, request: RequestHead<'_>) -> Self {
         let Attribution { api, operation, .. } = settings.attribution;
         let (Some(api), Some(operation)) = (api, operation) else {
-            return Self(Reading::Nothing(None));
+            return Self(Reading::Stranger);
         };
+        let limits = Limits::new(settings.exchange, settings.attribution.provider);
         // Compaction runs a model too and is paid for; reading a response again is not a call.
         let asks = operation.is_inference() || operation == Operation::Compact;
         if !asks || request.method != "POST" {
-            return Self(Reading::Nothing(Some(Evidence::FULL)));
+            return Self(Reading::Nothing(Evidence::FULL, limits));
         }
         let Some(dialect) = dialect(api) else {
             let reason = EvidenceReason::UnknownSchema;
-            return Self(Reading::Nothing(Some(Evidence::none(reason))));
+            return Self(Reading::Nothing(Evidence::none(reason), limits));
         };
         let capture = settings.capture;
         let context = Context::new(settings, Transport::Http, api, operation);
@@ -92,6 +98,36 @@ impl HttpEvidence {
         }
     }
 
+    /// Reads the headers of the final response for what they say of rate limits and of the
+    /// service's own time. What else is among them is passed over.
+    pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
+        let mut processing = None;
+        let headers = headers.into_iter().inspect(|(name, value)| {
+            if name.eq_ignore_ascii_case("openai-processing-ms") {
+                processing = amount(value);
+            }
+        });
+        match &mut self.0 {
+            Reading::Stranger => {}
+            Reading::Nothing(_, limits) => limits.headers(headers),
+            Reading::Call(exchange) => {
+                exchange.limits.headers(headers);
+                if let Some(processing) = processing {
+                    exchange.processed_in(processing.whole());
+                }
+            }
+        }
+    }
+
+    /// What the service said of rate limits since this was last asked.
+    pub fn take_rate_limits(&mut self) -> Vec<RateLimits> {
+        match &mut self.0 {
+            Reading::Stranger => Vec::new(),
+            Reading::Nothing(_, limits) => limits.take(),
+            Reading::Call(exchange) => exchange.limits.take(),
+        }
+    }
+
     /// Reads a piece of the response's body.
     pub fn response_data(&mut self, now: Duration, data: &[u8]) {
         if let Reading::Call(exchange) = &mut self.0 {
@@ -102,7 +138,7 @@ impl HttpEvidence {
     /// The call, if it has ended and was not taken yet.
     pub fn take_calls(&mut self) -> Vec<ModelCall> {
         match &mut self.0 {
-            Reading::Nothing(_) => Vec::new(),
+            Reading::Stranger | Reading::Nothing(..) => Vec::new(),
             Reading::Call(exchange) => exchange.take_call().into_iter().map(call).collect(),
         }
     }
@@ -110,7 +146,7 @@ impl HttpEvidence {
     /// The same with the bytes it was read from, where [`Settings::raw`] asks for them.
     pub fn take_finished(&mut self) -> Vec<Finished> {
         match &mut self.0 {
-            Reading::Nothing(_) => Vec::new(),
+            Reading::Stranger | Reading::Nothing(..) => Vec::new(),
             Reading::Call(exchange) => exchange.take_call().into_iter().collect(),
         }
     }
@@ -138,7 +174,8 @@ impl HttpEvidence {
     /// it is with no model API), and how many calls there were.
     pub fn finish(self, now: Duration, complete: bool) -> (Vec<ModelCall>, Option<Evidence>, u64) {
         match self.0 {
-            Reading::Nothing(evidence) => (Vec::new(), evidence, 0),
+            Reading::Stranger => (Vec::new(), None, 0),
+            Reading::Nothing(evidence, _) => (Vec::new(), Some(evidence), 0),
             Reading::Call(mut exchange) => {
                 exchange.finish(now, complete);
                 let last = exchange.take_call().into_iter().map(call).collect();

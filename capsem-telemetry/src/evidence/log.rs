@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call::{Call, Context, Finished};
 use super::input::{Payload, Walked};
+use super::limits::Limits;
 use crate::{CallError, CallStatus, Evidence, EvidenceReason, ToolUse};
 
 /// Reads the messages of one protocol on a socket.
@@ -34,6 +35,7 @@ pub(super) trait Interpreter: Debug + Send {
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) context: Context,
+    pub(super) limits: Limits,
     finished: Vec<Finished>,
     tool_uses: Vec<ToolUse>,
     total: u64,
@@ -45,7 +47,8 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(context: Context) -> Self {
         let (finished, tool_uses) = (Vec::new(), Vec::new());
-        Self { context, finished, tool_uses, total: 0, missing: None, read: false }
+        let limits = Limits::new(context.exchange, context.attribution.provider);
+        Self { context, limits, finished, tool_uses, total: 0, missing: None, read: false }
     }
 
     /// A message was read, as far as it could be.
@@ -66,6 +69,11 @@ impl Log {
     /// Ends a call.
     pub(super) fn end(&mut self, call: Call, now: Duration, status: CallStatus) {
         let finished = call.end(&self.context, now, status);
+        self.ended(finished);
+    }
+
+    /// A call has ended, in a context of its own.
+    pub(super) fn ended(&mut self, finished: Finished) {
         self.degrade(finished.call.evidence.reason());
         self.total += 1;
         self.finished.push(finished);
@@ -79,7 +87,7 @@ impl Log {
 
     /// Whether there is anything to take.
     pub(super) fn has_ended(&self) -> bool {
-        !self.finished.is_empty() || !self.tool_uses.is_empty()
+        !self.finished.is_empty() || !self.tool_uses.is_empty() || !self.limits.is_empty()
     }
 
     /// The calls that have ended since this was last asked, in the order they ended.
@@ -99,7 +107,7 @@ impl Log {
 
     /// How much of the socket was read. A socket without messages was read whole.
     pub(super) fn evidence(&self) -> Evidence {
-        match self.missing {
+        match self.missing.or(self.limits.missing()) {
             None => Evidence::FULL,
             Some(reason) if self.read => Evidence::partial(reason),
             Some(reason) => Evidence::none(reason),

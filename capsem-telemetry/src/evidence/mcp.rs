@@ -10,6 +10,7 @@ use super::input::Payload;
 use super::json::{self, Raw};
 use super::log::{Interpreter, Log};
 use super::raw::RawCall;
+use super::room::Share;
 
 /// Tool calls that may wait for their results. Clients run a handful at once; what is beyond is not
 /// followed and the evidence says `capture_limit`.
@@ -32,6 +33,7 @@ struct Waiting {
     since: Duration,
     request_bytes: u64,
     raw: Option<Box<RawCall>>,
+    kept: Share,
     missing: Option<EvidenceReason>,
 }
 
@@ -95,8 +97,8 @@ impl Mcp {
             self.server = info.member("name").and_then(Raw::text);
         }
         let Some(place) = rpc.id.and_then(|id| self.place(id)) else { return };
-        if let Some(raw) = self.open.get_mut(place).and_then(|it| it.raw.as_mut()) {
-            raw.push_event(message);
+        if let Some(Waiting { raw: Some(raw), kept, .. }) = self.open.get_mut(place) {
+            raw.push_event(message, kept);
         }
         let status = if rpc.error.is_some() { CallStatus::Failed } else { CallStatus::Completed };
         self.end(place, now, status, |tool| {
@@ -130,8 +132,9 @@ impl Mcp {
     fn waiting(&self, now: Duration, message: Payload<'_>, rpc: &Rpc<'_>) -> Waiting {
         let keep = self.log.context.raw.max(self.log.context.content);
         let mut raw = (keep > 0).then(|| Box::new(RawCall::new(keep)));
+        let mut kept = self.log.context.kept_room.share();
         if let Some(raw) = &mut raw {
-            raw.push_request(message);
+            raw.push_request(message, &mut kept);
         }
         Waiting {
             id: key(rpc.id),
@@ -139,6 +142,7 @@ impl Mcp {
             since: now,
             request_bytes: message.len,
             raw,
+            kept,
             missing: message.missing,
         }
     }

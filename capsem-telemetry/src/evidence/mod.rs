@@ -9,6 +9,9 @@
 //! - [`WsEvidence`]: the messages of a WebSocket.
 //! - [`HttpEvidence`]: the two bodies of an HTTP exchange, as JSON or as server-sent events.
 //!
+//! Both hand out what the service says of rate limits, in headers and events, as
+//! [`RateLimits`](crate::RateLimits): once, and again when it changes.
+//!
 //! A host that has parsers of its own asks for the bytes of each call ([`Settings::raw`]) and takes
 //! calls with [`WsEvidence::take_finished`].
 
@@ -21,12 +24,14 @@ mod gemini_live;
 mod http;
 mod input;
 mod json;
+mod limits;
 mod log;
 mod mcp;
 mod openai;
 mod raw;
 mod refusal;
 mod remembered;
+mod room;
 mod shape;
 mod tools;
 mod ws;

@@ -3,6 +3,7 @@
 use std::mem::size_of;
 
 use super::input::Payload;
+use super::room::Share;
 use crate::record::Content;
 use crate::redact;
 
@@ -43,21 +44,24 @@ impl RawCall {
         self.truncated
     }
 
-    pub(super) fn push_request(&mut self, payload: Payload<'_>) {
-        let room = self.limit.saturating_sub(self.request.len());
-        self.truncated |= payload.missing.is_some() || payload.text.len() + 1 > room;
-        if !self.request.is_empty() && room > 0 {
+    /// Keeps a payload of the request as far as this and the exchange have room for it.
+    pub(super) fn push_request(&mut self, payload: Payload<'_>, share: &mut Share) {
+        let before = self.request.len();
+        let most = before + self.limit.saturating_sub(before).min(share.left());
+        self.truncated |= payload.missing.is_some() || payload.text.len() + 1 > most - before;
+        if !self.request.is_empty() && most > before {
             self.request.push(b'\n');
         }
-        let room = self.limit.saturating_sub(self.request.len());
+        let room = most - self.request.len();
         self.request.extend_from_slice(start(payload.text, room).as_bytes());
+        share.take(self.request.len() - before);
     }
 
     /// An event that does not fit whole is left out, and all after it: a gap would look whole.
-    pub(super) fn push_event(&mut self, payload: Payload<'_>) {
+    pub(super) fn push_event(&mut self, payload: Payload<'_>, share: &mut Share) {
         let used = self.events.len() + self.ends.len() * size_of::<usize>();
         let size = payload.text.len() + size_of::<usize>();
-        self.full |= size > self.limit.saturating_sub(used);
+        self.full |= size > self.limit.saturating_sub(used) || !(self.full || share.take(size));
         self.truncated |= payload.missing.is_some() || self.full;
         if !self.full {
             self.events.extend_from_slice(payload.text.as_bytes());

@@ -9,5 +9,7 @@ mod host;
 mod hostile;
 mod properties;
 mod replay;
+mod spellings;
 mod transcripts;
+mod usage;
 mod wire;

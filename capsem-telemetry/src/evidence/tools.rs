@@ -46,6 +46,12 @@ impl ToolMemory {
         }
     }
 
+    /// The result of a call was given and not taken: it is still awaited.
+    pub(super) fn unanswered(&self, whose: &Attribution, id: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(whose, id).answered = false;
+    }
+
     /// Completes a result by what is known of its call; false if it was reported before.
     pub(super) fn answer(&self, whose: &Attribution, result: &mut ToolResult) -> bool {
         let Some(id) = &result.call_id else { return true };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, ToolUse};
+use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, RateLimits, ToolUse};
 
 use super::call::Finished;
 use super::input::{Payload, Seen, Settings};
@@ -124,6 +124,14 @@ impl WsEvidence {
         }
     }
 
+    /// Reads the headers of the response to the upgrade for what they say of rate limits. What else
+    /// is among them is passed over.
+    pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
+        if let Reading::Known(interpreter) = &mut self.reading {
+            interpreter.log().limits.headers(headers);
+        }
+    }
+
     /// Says that messages passed which could not be decoded, and why: an extension nobody reads, an
     /// inflater that failed. Every call open now knows only a part.
     pub fn unreadable(&mut self, reason: EvidenceReason) {
@@ -135,7 +143,8 @@ impl WsEvidence {
         }
     }
 
-    /// Whether a call or a tool use has ended that was not yet taken.
+    /// Whether a call or a tool use has ended, or something was said of rate limits, that was not yet
+    /// taken.
     pub fn has_ended(&mut self) -> bool {
         match &mut self.reading {
             Reading::Known(interpreter) => interpreter.log().has_ended(),
@@ -160,6 +169,14 @@ impl WsEvidence {
     pub fn take_tool_uses(&mut self) -> Vec<ToolUse> {
         match &mut self.reading {
             Reading::Known(interpreter) => interpreter.log().take_tool_uses(),
+            Reading::Undecided(_) | Reading::Unknown(_) => Vec::new(),
+        }
+    }
+
+    /// What the service said of rate limits since this was last asked.
+    pub fn take_rate_limits(&mut self) -> Vec<RateLimits> {
+        match &mut self.reading {
+            Reading::Known(interpreter) => interpreter.log().limits.take(),
             Reading::Undecided(_) | Reading::Unknown(_) => Vec::new(),
         }
     }

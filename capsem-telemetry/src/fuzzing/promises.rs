@@ -2,13 +2,19 @@
 
 use crate::evidence::Finished;
 use crate::genai::{self, Version};
-use crate::{CallStatus, Id, ModelCall, Record, Stamped, Timestamp, ToolUse};
+use crate::{CallStatus, Id, ModelCall, RateLimits, Record, Stamped, Timestamp, ToolUse};
 
 /// Bytes kept of each call, as they came and as content.
 pub(super) const KEPT: usize = 256;
 
 /// Longest string of a payload that a record holds.
 const TEXT: usize = 1024;
+
+/// Longest word of a rate limit.
+const WORD: usize = 64;
+
+/// Most limits said at once.
+const LIMITS: usize = 32;
 
 /// Most tools of one call.
 const TOOLS: usize = 512;
@@ -45,6 +51,16 @@ pub(super) fn of_tool_use(tool: &ToolUse) {
     let texts = [&tool.server, &tool.request_id, &tool.name];
     texts.into_iter().flatten().for_each(|text| assert!(text.len() <= TEXT));
     reads_back(Record::ToolUse(Box::new(tool.clone())));
+}
+
+/// Holds of all that is said of rate limits.
+pub(super) fn of_rate_limits(said: &RateLimits) {
+    assert!((1..=LIMITS).contains(&said.limits.len()));
+    let words = said.limits.iter().flat_map(|it| [Some(&it.name), it.status.as_ref()]);
+    let words = words.flatten().chain(&said.plan);
+    // A credential that was masked may be shorter than its mask.
+    words.for_each(|word| assert!(word.len() <= WORD * 10, "{} bytes kept", word.len()));
+    reads_back(Record::RateLimits(Box::new(said.clone())));
 }
 
 /// A call without what each run makes anew.

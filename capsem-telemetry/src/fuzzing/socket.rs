@@ -2,7 +2,7 @@
 //!
 //! `>` the client sends text, `<` the server does; `)` and `(` the same in binary; `]` and `[` the
 //! start of one that was too long; `-` one of the client's is not let through; `?` one could not be
-//! decoded. Any other line is text of the server.
+//! decoded; `#` a header of the answer to the upgrade. Any other line is text of the server.
 
 use std::time::Duration;
 
@@ -67,6 +67,7 @@ fn once(host: &str, path: &str, data: &[u8]) -> (Vec<Finished>, Vec<ToolUse>, Op
         line_of(&mut socket, now, line);
         calls.append(&mut socket.take_finished());
         tools.append(&mut socket.take_tool_uses());
+        socket.take_rate_limits().iter().for_each(promises::of_rate_limits);
     }
     socket.end(now, true);
     calls.append(&mut socket.take_finished());
@@ -90,6 +91,10 @@ fn line_of(socket: &mut WsEvidence, now: Duration, line: &[u8]) {
         b']' => socket.client_message(now, cut),
         b'[' => socket.server_message(now, cut),
         b'?' => socket.unreadable(EvidenceReason::InflateFailed),
+        b'#' => {
+            let header = std::str::from_utf8(payload).unwrap_or_default().split_once(':');
+            socket.response_headers(header);
+        }
         b'-' => {
             let why = CallError { code: Some("rule".to_owned()), message: None };
             socket.denied_message(now, seen, &why);

@@ -28,6 +28,7 @@ fn a_whole_call() {
             reasoning_tokens: Some(12),
             audio_input_tokens: Some(1),
             audio_output_tokens: Some(0),
+            time_ms: None,
         }),
         ..model_call()
     };

@@ -58,6 +58,13 @@ pub struct ModelCall {
     pub time_to_first_token_ms: Option<u64>,
     /// Milliseconds from the request's first byte to the response's end.
     pub duration_ms: u64,
+    /// What the service says of its own time; beside ours, never in its place.
+    #[serde(default)]
+    pub server_timing: Option<ServerTiming>,
+    /// What the service says of the request's safety, in its words: the verifications it
+    /// recommends, and `safety_buffering` where it held output back for a check.
+    #[serde(default)]
+    pub safety: Vec<String>,
     /// What was said; null where content is not recorded.
     #[serde(default)]
     pub content: Option<Content>,
@@ -85,6 +92,23 @@ pub struct Usage {
     pub audio_input_tokens: Option<u64>,
     /// Output that was audio.
     pub audio_output_tokens: Option<u64>,
+    /// Milliseconds, where the provider counts time in place of tokens: of audio transcribed, of a
+    /// session held.
+    #[serde(default)]
+    pub time_ms: Option<u64>,
+}
+
+/// A service's own figures of one response, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerTiming {
+    /// Its engine, until the first token, over all runs of the response.
+    pub time_to_first_token_ms: Option<u64>,
+    /// Its engine in all.
+    pub engine_ms: Option<u64>,
+    /// What it took beside its engine and the client's tools.
+    pub overhead_ms: Option<u64>,
+    /// From the request to the response's head.
+    pub processing_ms: Option<u64>,
 }
 
 /// A tool the model called.

@@ -40,6 +40,7 @@ pub(crate) fn session() -> Vec<Record> {
         }),
         Record::ModelCall(Box::new(model_call())),
         Record::ToolUse(Box::new(tool_use())),
+        Record::RateLimits(Box::new(rate_limits())),
         Record::Fault(Fault {
             conn: Some(id(1)),
             exchange: Some(id(2)),
@@ -130,6 +131,8 @@ pub(crate) fn model_call() -> ModelCall {
         response_bytes: 6800,
         time_to_first_token_ms: Some(210),
         duration_ms: 600,
+        server_timing: Some(ServerTiming { engine_ms: Some(580), ..ServerTiming::default() }),
+        safety: vec!["trusted_access_for_cyber".to_owned()],
         content: None,
         evidence: Evidence::FULL,
     }
@@ -150,6 +153,30 @@ pub(crate) fn tool_use() -> ToolUse {
         response_bytes: 60,
         duration_ms: 12,
         content: Some(Content { request: "{}".to_owned(), response: String::new(), cut: false }),
+        evidence: Evidence::FULL,
+    }
+}
+
+pub(crate) fn rate_limits() -> RateLimits {
+    let primary = RateLimit {
+        used_percent: Amount::new(41.5),
+        window_minutes: Some(300),
+        resets_at: "2026-11-23T12:00:00Z".parse().ok(),
+        ..RateLimit::new("codex-primary".to_owned())
+    };
+    let tokens = RateLimit {
+        limit: Amount::new(150_000.0),
+        remaining: Amount::new(149_984.0),
+        resets_in_ms: Some(6),
+        status: Some("allowed".to_owned()),
+        ..RateLimit::new("tokens".to_owned())
+    };
+    RateLimits {
+        exchange: id(2),
+        provider: Provider::OpenAi,
+        source: LimitSource::Event,
+        plan: Some("pro".to_owned()),
+        limits: vec![primary, tokens],
         evidence: Evidence::FULL,
     }
 }

@@ -45,19 +45,30 @@ fn each_kind_has_its_fields_in_full() {
             r#""warmup":false,"status":"completed","stop_reason":null,"error":null,"#,
             r#""usage":{"input_tokens":120,"output_tokens":30,"cached_input_tokens":0,"#,
             r#""cache_write_tokens":null,"reasoning_tokens":null,"audio_input_tokens":null,"#,
-            r#""audio_output_tokens":null},"#,
+            r#""audio_output_tokens":null,"time_ms":null},"#,
             r#""tool_calls":[{"call_id":"call_1","name":"shell","kind":"function_call","#,
             r#""cancelled":false}],"#,
             r#""tool_results":[{"call_id":"call_0","is_error":null,"name":"shell","#,
             r#""answers":"000000000009"}],"#,
             r#""request_bytes":780,"response_bytes":6800,"time_to_first_token_ms":210,"#,
-            r#""duration_ms":600,"content":null,"evidence":{"state":"full","reason":null}"#
+            r#""duration_ms":600,"server_timing":{"time_to_first_token_ms":null,"#,
+            r#""engine_ms":580,"overhead_ms":null,"processing_ms":null},"#,
+            r#""safety":["trusted_access_for_cyber"],"content":null,"evidence":{"state":"full","reason":null}"#
         ),
         concat!(
             r#""exchange":"000000000002","transport":"websocket","call":"000000000004","#,
             r#""server":"tickets","request_id":"7","name":"find","status":"completed","#,
             r#""is_error":false,"error":null,"request_bytes":90,"response_bytes":60,"#,
             r#""duration_ms":12,"content":{"request":"{}","response":"","cut":false},"#,
+            r#""evidence":{"state":"full","reason":null}"#
+        ),
+        concat!(
+            r#""exchange":"000000000002","provider":"openai","source":"event","plan":"pro","#,
+            r#""limits":[{"name":"codex-primary","limit":null,"remaining":null,"#,
+            r#""used_percent":41.5,"window_minutes":300,"#,
+            r#""resets_at":"2026-11-23T12:00:00.000000Z","resets_in_ms":null,"status":null},"#,
+            r#"{"name":"tokens","limit":150000,"remaining":149984,"used_percent":null,"#,
+            r#""window_minutes":null,"resets_at":null,"resets_in_ms":6,"status":"allowed"}],"#,
             r#""evidence":{"state":"full","reason":null}"#
         ),
         concat!(

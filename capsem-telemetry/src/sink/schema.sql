@@ -1,5 +1,6 @@
 -- The tables of the SQLite ledger. `records` is the ledger itself, one row per record; the other
--- tables are views of it, written beside it under the column names Capsem's tools read.
+-- tables are views of it, written beside it under the column names Capsem's tools read. Capsem has
+-- none for `rate_limits`, whose columns are those of the record.
 
 CREATE TABLE IF NOT EXISTS records (
     seq    INTEGER PRIMARY KEY,
@@ -115,7 +116,25 @@ CREATE TABLE IF NOT EXISTS tool_responses (
     credential_ref  TEXT
 );
 
+CREATE TABLE IF NOT EXISTS rate_limits (
+    id             INTEGER PRIMARY KEY,
+    event_id       TEXT NOT NULL,
+    timestamp      TEXT NOT NULL,
+    provider       TEXT NOT NULL,
+    source         TEXT NOT NULL,
+    plan           TEXT,
+    limit_name     TEXT NOT NULL,
+    limit_value    REAL,
+    remaining      REAL,
+    used_percent   REAL,
+    window_minutes INTEGER,
+    resets_at      TEXT,
+    resets_in_ms   INTEGER,
+    status         TEXT
+);
+
 CREATE INDEX IF NOT EXISTS net_events_by_event ON net_events (event_id);
 CREATE INDEX IF NOT EXISTS model_calls_by_event ON model_calls (event_id);
 CREATE INDEX IF NOT EXISTS tool_calls_of_model_call ON tool_calls (model_call_id);
+CREATE INDEX IF NOT EXISTS rate_limits_by_event ON rate_limits (event_id);
 CREATE INDEX IF NOT EXISTS tool_responses_of_model_call ON tool_responses (model_call_id);

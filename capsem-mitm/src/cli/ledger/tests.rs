@@ -39,8 +39,18 @@ fn the_records_of_an_exchange_are_one_object() {
 
 #[test]
 fn an_empty_ledger() {
-    let empty = "{\"exchanges\":[],\"model_calls\":[],\"tool_uses\":[],\"faults\":[]}\n";
+    let empty = "{\"exchanges\":[],\"model_calls\":[],\"tool_uses\":[],\
+                 \"rate_limits\":[],\"faults\":[]}\n";
     assert_eq!(document(&records(&[])), empty);
+}
+
+const LIMITS: &str = r#""kind":"rate_limits","exchange":"0000000000a1","provider":"openai",
+    "source":"headers","plan":null,"limits":[],"evidence":{"state":"full","reason":null}"#;
+
+#[test]
+fn what_was_said_of_rate_limits() {
+    let document: Value = serde_json::from_str(&document(&records(&[LIMITS]))).unwrap();
+    assert_eq!(document["rate_limits"][0]["source"], "headers");
 }
 
 #[test]

@@ -62,6 +62,13 @@ const QUESTION: &str = r#""kind":"asked","conn":"000000000001","exchange":"00000
 const SEEN: &str = r#""kind":"detected","exchange":"0000000000a1","on":"message",
     "rule":"odd","level":"high","reason":null"#;
 
+const LIMITS: &str = r#""kind":"rate_limits","exchange":"0000000000a1","provider":"openai",
+    "source":"event","plan":"pro","limits":[{"name":"codex-primary","limit":null,"remaining":null,
+    "used_percent":41.5,"window_minutes":300,"resets_at":"2026-11-23T12:00:00.000000Z",
+    "resets_in_ms":null,"status":null},{"name":"tokens","limit":150000,"remaining":149984,
+    "used_percent":null,"window_minutes":null,"resets_at":null,"resets_in_ms":60000,
+    "status":"allowed"}],"evidence":{"state":"full","reason":null}"#;
+
 const ALL: [&str; 9] = [OPENED, SOCKET, SWITCHED, DENIED, REFUSED, CALL, FAILED, FAULT, ENDED];
 
 const HEADLINE: &str = "1 connection, 2 exchanges (1 allowed, 1 denied), 2 model calls, \
@@ -141,6 +148,19 @@ Detections
   detected high by rule odd
 ";
     assert!(report.summary().ends_with(expected), "{}", report.summary());
+}
+
+#[test]
+fn what_was_said_of_rate_limits() {
+    let records = records(&[LIMITS]);
+    let expected = "
+Rate limits
+  time      exchange      provider  plan  limit          used    left    of      resets               status
+  10:00:00  0000000000a1  openai    pro   codex-primary  41.5 %  -       -       2026-11-23 12:00:00  -
+  10:00:00  0000000000a1  openai    pro   tokens         -       149984  150000  in 1 min 0 s         allowed
+";
+    let tables = Report::read(&records).tables();
+    assert!(tables.ends_with(expected), "{tables}");
 }
 
 #[test]

@@ -12,12 +12,14 @@ use super::super::call::{Call, Context, Finished, call_error};
 use super::super::dialect::Dialect;
 use super::super::input::{Payload, RequestHead, ResponseHead};
 use super::super::json;
+use super::super::limits::Limits;
 use super::super::tools::ToolMemory;
 use super::elements::{Element, Elements};
 
 #[derive(Debug)]
 pub(super) struct Exchange {
     context: Context,
+    pub(super) limits: Limits,
     dialect: Box<dyn Dialect>,
     capture: usize,
     request: Option<Request>,
@@ -41,10 +43,12 @@ struct Request {
 /// The format of the response's body.
 #[derive(Debug)]
 enum Format {
-    /// The head does not tell; the first byte will, among these.
+    /// The first byte will tell, among these.
     Undecided {
         events: bool,
         array: bool,
+        /// The head says that it is events, which it also does of errors that are not.
+        told: bool,
     },
     Events(Splitter),
     /// One JSON array whose elements are the events.
@@ -68,14 +72,16 @@ impl Exchange {
     ) -> Self {
         let decoder = Decoder::new(head.content_encoding, capture);
         let call = Call::new(&context, Initiator::Client, Duration::ZERO);
+        let limits = Limits::new(context.exchange, context.attribution.provider);
         Self {
             context,
+            limits,
             dialect,
             capture,
             request: Some(Request { decoder, body: Kept::default() }),
             status: None,
             decoder: Decoder::new(None, capture),
-            format: Format::Undecided { events: true, array: false },
+            format: Format::Undecided { events: true, array: false, told: false },
             call: Some(call),
             finished: None,
             evidence: Evidence::FULL,
@@ -107,12 +113,19 @@ impl Exchange {
         let media = media.trim().to_ascii_lowercase();
         self.format = if media == "text/event-stream" {
             self.context.transport = Transport::Sse;
-            Format::Events(Splitter::new(self.capture))
+            Format::Undecided { events: true, array: false, told: true }
         } else {
             let array =
                 self.context.api == Api::GenerateContent && matches!(head.status, 200..=299);
-            Format::Undecided { events: !media.ends_with("json"), array }
+            Format::Undecided { events: !media.ends_with("json"), array, told: false }
         };
+    }
+
+    /// What the service says of its own time in the head.
+    pub(super) fn processed_in(&mut self, processing_ms: u64) {
+        if let Some(call) = &mut self.call {
+            call.timing.get_or_insert_default().processing_ms = Some(processing_ms);
+        }
     }
 
     pub(super) fn response_data(&mut self, now: Duration, data: &[u8]) {
@@ -188,7 +201,7 @@ impl Exchange {
 
     /// Takes what `decode` gives as the next of the response's body.
     fn read_response(&mut self, now: Duration, decode: impl FnOnce(&mut Decoder, &mut Reader<'_>)) {
-        let Self { context, dialect, decoder, format, call, .. } = self;
+        let Self { context, limits, dialect, decoder, format, call, .. } = self;
         let Some(call) = call else { return };
         let mut ended = None;
         decode(decoder, &mut |plain, most| {
@@ -199,7 +212,7 @@ impl Exchange {
                     let Element { json, truncated, len } = element;
                     let payload = Payload::new(json, len, truncated);
                     if ended.is_none() {
-                        ended = read_event(&mut **dialect, call, now, payload);
+                        ended = read_event(&mut **dialect, call, limits, now, payload);
                     }
                 }),
                 Format::Whole(body) => return body.push(plain, most),
@@ -207,7 +220,7 @@ impl Exchange {
                     context.transport = Transport::Sse;
                     splitter.push(plain, |event| {
                         if ended.is_none() {
-                            ended = read_event(&mut **dialect, call, now, data(event));
+                            ended = read_event(&mut **dialect, call, limits, now, data(event));
                         }
                     });
                 }
@@ -226,7 +239,7 @@ impl Exchange {
         };
         let mut ended = None;
         std::mem::replace(splitter, Splitter::new(0)).finish(|event| {
-            ended = read_event(&mut *self.dialect, call, now, data(event));
+            ended = read_event(&mut *self.dialect, call, &mut self.limits, now, data(event));
         });
         if let Some(status) = ended {
             self.end(now, status);
@@ -301,11 +314,13 @@ impl Format {
             Self::Array(elements) => elements.set_limit(most),
             Self::Undecided { .. } | Self::Whole(_) => {}
         }
-        let Self::Undecided { events, array } = *self else { return };
+        let Self::Undecided { events, array, told } = *self else { return };
         let Some(first) = plain.trim_ascii_start().first() else { return };
         *self = match first {
             b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
             b'[' if array => Self::Array(Elements::new(most)),
+            b'{' | b'[' | b'<' => Self::Whole(Kept::default()),
+            _ if told => Self::Events(Splitter::new(most)),
             _ => Self::Whole(Kept::default()),
         };
     }
@@ -341,10 +356,11 @@ fn data(event: sse::Event<'_>) -> Payload<'_> {
 fn read_event(
     dialect: &mut dyn Dialect,
     call: &mut Call,
+    limits: &mut Limits,
     now: Duration,
     event: Payload<'_>,
 ) -> Option<CallStatus> {
     call.response_bytes += event.len;
     call.keep_event(event);
-    dialect.event(call, now, event)
+    dialect.event(call, limits, now, event)
 }

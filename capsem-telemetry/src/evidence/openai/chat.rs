@@ -8,6 +8,7 @@ use super::super::call::{Call, call_error, set};
 use super::super::dialect::Dialect;
 use super::super::input::Payload;
 use super::super::json::Raw;
+use super::super::limits::Limits;
 use super::usage;
 
 /// The kind of every tool call that does not name another.
@@ -34,7 +35,13 @@ impl Dialect for Chat {
         }
     }
 
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus> {
+    fn event(
+        &mut self,
+        call: &mut Call,
+        _: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus> {
         if event.text.trim() == "[DONE]" {
             return self.stream_ended(call).or(Some(CallStatus::Incomplete));
         }

@@ -52,6 +52,16 @@ pub(super) fn given(call: &mut Call, item: Raw<'_>) -> Option<String> {
     id
 }
 
+/// Calls `each` with the ids of the calls that items answer.
+pub(super) fn results(items: Raw<'_>, mut each: impl FnMut(&str)) {
+    items.elements(|item| {
+        let item = Item::read(item);
+        if let (Role::Result, Some(id)) = (item.role(), item.answered().and_then(Raw::text)) {
+            each(&id);
+        }
+    });
+}
+
 /// Whether a call of this kind waits for its client to run the tool.
 pub(super) fn runs_at_client(kind: &str) -> bool {
     matches!(

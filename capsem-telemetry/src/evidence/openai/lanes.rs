@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, EvidenceReason, Initiator};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator, Provider, ServerTiming};
 
-use super::super::call::{Call, Context};
+use super::super::call::{Call, Context, set};
 use super::super::input::Payload;
 use super::super::json;
 use super::super::log::{Interpreter, Log};
@@ -18,9 +18,11 @@ use super::super::remembered::Remembered;
 use super::item;
 use super::responses::{self, Event};
 
+mod unnamed;
+
 /// Calls that may be open at once. The service runs 16 per socket and queues more; what is beyond
 /// is not followed and the evidence says `capture_limit`.
-const MAX_OPEN: usize = 256;
+const MAX_OPEN: usize = 128;
 
 /// Follows the calls of one socket.
 #[derive(Debug)]
@@ -30,12 +32,24 @@ pub(in super::super) struct Lanes {
     open: Vec<Flight>,
     /// A lane has been named, so that an event without a name is not simply the next.
     named: bool,
+    /// The service is one that answers one request after the other and, so far, has named no lane,
+    /// whatever its client does.
+    serial: bool,
     /// Requests that were one too many to follow.
     untracked: u64,
-    /// Lanes whose response was steered: the server answers once more before the next request.
-    steered: Vec<Option<String>>,
+    /// Responses that were steered, by their lanes: the server answers once more before the next
+    /// request.
+    steered: Vec<Steered>,
+    /// What the service said of the connection, which may be the last of it.
+    connection: Option<CallError>,
     /// Responses that have ended: what comes after their end is not another call.
     ended: Remembered,
+}
+
+#[derive(Debug)]
+struct Steered {
+    lane: Option<String>,
+    response_id: Option<String>,
 }
 
 #[derive(Debug)]
@@ -47,12 +61,15 @@ struct Flight {
 
 impl Lanes {
     pub(in super::super) fn new(context: Context) -> Self {
+        let serial = matches!(context.attribution.provider, Provider::XAi | Provider::Azure);
         Self {
             log: Log::new(context),
             open: Vec::new(),
             named: false,
+            serial,
             untracked: 0,
             steered: Vec::new(),
+            connection: None,
             ended: Remembered::default(),
         }
     }
@@ -63,6 +80,7 @@ impl Lanes {
         if !self.named && leading.is_some_and(responses::is_delta) {
             // Most messages are these: their text is not looked at.
             self.log.recognised();
+            self.goes_on();
             if let Some(flight) = self.running(lane) {
                 flight.call.delta(now);
                 flight.call.response_bytes += message.len;
@@ -73,13 +91,29 @@ impl Lanes {
         let (mut event, walked) = Event::read(message);
         self.named |= event.stream_id.is_some();
         self.log.took(walked);
+        event.limits(&mut self.log.limits);
         if event.kind.is_empty() {
             return self.log.degrade(Some(EvidenceReason::UnknownSchema));
         }
+        self.serial &= event.stream_id.is_none();
         if event.stream_id.is_none() {
-            event.stream_id = lane.map(str::to_owned);
+            event.stream_id = lane.map(str::to_owned).or_else(|| self.only_lane(&event.kind));
         }
-        let Some(place) = self.place(&event, now) else { return };
+        if let Some(timing) = event.timing() {
+            return self.timed(event.stream_id.as_deref(), timing);
+        }
+        if event.kind == "response.inject.failed" {
+            self.not_injected(&event);
+        }
+        let place = self.place(&event, now);
+        let nobodys = place.is_none() && event.stream_id.is_none() && event.response_id().is_none();
+        if nobodys || event.is_of_the_connection() {
+            set(&mut self.connection, event.failure());
+        }
+        let Some(place) = place else { return };
+        if event.kind != "error" {
+            self.goes_on();
+        }
         let Some(flight) = self.open.get_mut(place) else { return };
         flight.call.took(walked);
         flight.call.response_bytes += message.len;
@@ -133,7 +167,7 @@ impl Lanes {
             if named.is_some() || self.ended.contains(id) {
                 return named;
             }
-            if is_lifecycle(&event.kind) && self.succeeds(lane) {
+            if is_lifecycle(&event.kind) && self.succeeds(lane, event.continues().as_deref()) {
                 return self.begin(Initiator::Server, lane, now);
             }
             let nameless =
@@ -144,7 +178,11 @@ impl Lanes {
             };
         }
         match &*event.kind {
-            "error" => self.waiting(lane).or_else(|| self.running_place(lane)),
+            "error" => {
+                let lanes = self.waiting(lane).or_else(|| self.running_place(lane));
+                // A lane whose name is none cannot be named in the answer.
+                lanes.or_else(|| lane.is_none().then(|| self.misnamed()).flatten())
+            }
             kind if kind.starts_with("response.") || is_aside(kind) => {
                 self.running_place(lane).or_else(|| self.waiting(lane))
             }
@@ -152,14 +190,25 @@ impl Lanes {
         }
     }
 
-    /// The lane's oldest request without an answer.
-    fn waiting(&self, lane: Option<&str>) -> Option<usize> {
-        self.open.iter().position(|it| !it.answered && it.call.stream_id.as_deref() == lane)
+    /// An error after which responses go on was not the last of the connection.
+    fn goes_on(&mut self) {
+        if self.connection.as_ref().is_some_and(|error| !is_end(error)) {
+            self.connection = None;
+        }
     }
 
-    /// The lane's response that began last.
-    fn running_place(&self, lane: Option<&str>) -> Option<usize> {
-        self.open.iter().rposition(|it| it.answered && it.call.stream_id.as_deref() == lane)
+    /// Results that were not taken are still to be given: where they come again, they are new.
+    fn not_injected(&mut self, event: &Event<'_>) {
+        let Some(input) = event.member("input") else { return };
+        let id = event.response_id();
+        let named = |it: &&mut Flight| id.is_some() && it.call.response_id.as_deref() == id;
+        let mut flight = self.open.iter_mut().find(named);
+        item::results(input, |result| {
+            self.log.context.tools.unanswered(&self.log.context.attribution, result);
+            if let Some(flight) = &mut flight {
+                flight.call.forget_result(result);
+            }
+        });
     }
 
     fn running(&mut self, lane: Option<&str>) -> Option<&mut Flight> {
@@ -169,10 +218,27 @@ impl Lanes {
         Some(flight)
     }
 
-    /// Whether a new response of the lane is the successor of one that was steered.
-    fn succeeds(&mut self, lane: Option<&str>) -> bool {
-        let place = self.steered.iter().position(|steered| steered.as_deref() == lane);
-        place.map(|place| self.steered.swap_remove(place)).is_some()
+    /// The service's figures are those of the response that runs in their lane. Where they name no
+    /// lane and several responses run, they are nobody's.
+    fn timed(&mut self, lane: Option<&str>, timing: ServerTiming) {
+        let mut running = self.open.iter_mut().filter(|it| it.answered);
+        let only = match lane {
+            Some(_) => running.rfind(|it| it.call.stream_id.as_deref() == lane),
+            None => running.next().filter(|_| running.next().is_none()),
+        };
+        if let Some(flight) = only {
+            flight.call.timing = Some(timing);
+        }
+    }
+
+    /// Whether a new response of the lane is the successor of one that was steered. One that says that
+    /// it continues another is none.
+    fn succeeds(&mut self, lane: Option<&str>, continues: Option<&str>) -> bool {
+        let fits = |id: Option<&str>| id.is_none() || continues.is_none() || id == continues;
+        let place = self.steered.iter().position(|steered| {
+            steered.lane.as_deref() == lane && fits(steered.response_id.as_deref())
+        });
+        place.map(|place| self.steered.remove(place)).is_some()
     }
 
     /// Begins a call for a response without a request in its lane: one the server started, unless
@@ -204,8 +270,12 @@ impl Lanes {
         if let Some(id) = &call.response_id {
             self.ended.insert(id);
         }
-        if call.stop_reason.as_deref() == Some("steered") && self.steered.len() < MAX_OPEN {
-            self.steered.push(call.stream_id.clone());
+        if call.stop_reason.as_deref() == Some("steered") {
+            if self.steered.len() >= MAX_OPEN {
+                self.steered.remove(0); // its successor has not come for a long time
+            }
+            let (lane, response_id) = (call.stream_id.clone(), call.response_id.clone());
+            self.steered.push(Steered { lane, response_id });
         }
         self.log.end(call, now, status);
     }
@@ -259,8 +329,14 @@ impl Interpreter for Lanes {
     }
 
     fn end_all(&mut self, now: Duration, status: CallStatus) {
-        while let Some(flight) = self.open.first() {
-            let failed = flight.call.error.is_some();
+        while let Some(flight) = self.open.first_mut() {
+            let failed =
+                flight.call.error.is_some() || self.connection.as_ref().is_some_and(is_end);
+            if flight.call.error.is_none() && self.connection.is_some() {
+                flight.call.error.clone_from(&self.connection);
+                let code = self.connection.as_ref().and_then(|error| error.code.clone());
+                set(&mut flight.call.stop_reason, code.filter(|_| failed));
+            }
             self.end(0, now, if failed { CallStatus::Failed } else { status });
         }
     }
@@ -268,6 +344,11 @@ impl Interpreter for Lanes {
     fn log(&mut self) -> &mut Log {
         &mut self.log
     }
+}
+
+/// Whether an error says that the connection ends, and all that is open on it.
+fn is_end(error: &CallError) -> bool {
+    error.code.as_deref() == Some(responses::CONNECTION_LIMIT)
 }
 
 /// Events that say that a response exists.
@@ -281,12 +362,13 @@ fn is_lifecycle(kind: &str) -> bool {
             | "response.incomplete"
             | "response.failed"
             | "response.cancelled"
+            | "response.done"
     )
 }
 
 /// Events that need not mean that a response has begun.
 fn is_aside(kind: &str) -> bool {
-    matches!(kind, "response.metadata" | "codex.response.metadata")
+    responses::is_metadata(kind)
         || kind.starts_with("response.steer.")
         || kind.starts_with("response.inject.")
 }

@@ -1,5 +1,6 @@
 //! `OpenAI`'s APIs: Responses, the same over a WebSocket, Chat Completions, Realtime and Live.
 
+mod asides;
 mod chat;
 mod item;
 mod lanes;

@@ -2,23 +2,28 @@
 //!
 //! A response takes what was put in since the last one: items, tool results, audio. The client asks
 //! for it (`response.create`, often empty), or the server starts it when it hears that its turn has
-//! come. Audio is counted, never kept and never decoded.
+//! come. Audio is counted, never kept and never decoded. What it costs to transcribe it is a call of
+//! its own (`realtime/transcription.rs`).
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{CallError, CallStatus, EvidenceReason, Initiator};
+use crate::{CallError, CallStatus, EvidenceReason, Initiator, LimitSource};
 
 use super::super::call::{Call, Context, call_error, set};
 use super::super::input::{Payload, Walked};
 use super::super::json::{self, Raw};
 use super::super::log::{Interpreter, Log};
 use super::super::remembered::Remembered;
-use super::{item, responses, usage};
+use super::{asides, item, responses};
 
 mod draft;
+mod event;
+mod transcription;
 
 use draft::Draft;
+use event::Event;
+use transcription::Transcriptions;
 
 /// Calls that may be open at once. The service runs one in the conversation and a few beside it;
 /// what is beyond is not followed and the evidence says `capture_limit`.
@@ -35,6 +40,7 @@ pub(in super::super) struct Realtime {
     /// In the order they were asked for, or began.
     open: Vec<Flight>,
     ended: Remembered,
+    transcriptions: Transcriptions,
 }
 
 #[derive(Debug)]
@@ -49,8 +55,9 @@ struct Flight {
 impl Realtime {
     pub(in super::super) fn new(context: Context) -> Self {
         let draft = Draft::new(&context);
+        let transcriptions = Transcriptions::new(&context);
         let (open, ended) = (Vec::new(), Remembered::default());
-        Self { log: Log::new(context), model: None, draft, open, ended }
+        Self { log: Log::new(context), model: None, draft, open, ended, transcriptions }
     }
 
     fn create(&mut self, now: Duration, message: Payload<'_>, asked: &Asked<'_>) {
@@ -104,7 +111,12 @@ impl Realtime {
         let about = error.member("event_id").and_then(Raw::text);
         let named = |it: &Flight| about.is_some() && it.event_id == about;
         let error = call_error(error);
-        if let Some(place) = self.open.iter().position(|it| !it.answered && named(it)) {
+        // Nothing but a request for a response is answered so.
+        let refused = error.code.as_deref() == Some("conversation_already_has_active_response");
+        let refused = |it: &Flight| refused && about.is_none() && it.call.error.is_none();
+        if let Some(place) =
+            self.open.iter().position(|it| !it.answered && (named(it) || refused(it)))
+        {
             set(&mut self.open[place].call.error, Some(error));
             self.end(place, now, CallStatus::Failed);
         } else if about.is_none()
@@ -148,9 +160,11 @@ impl Interpreter for Realtime {
             }
             Some("input_audio_buffer.append") => self.draft.audio(message.len),
             Some("input_audio_buffer.clear") => self.draft.clear_audio(),
+            Some("input_audio_buffer.commit") => self.transcriptions.commit(),
             Some("session.update") => {
                 let model = asked.session.and_then(|session| session.member("model"));
                 set(&mut self.log.context.attribution.model, model.and_then(Raw::text));
+                self.transcriptions.asked(asked.session);
             }
             Some(_) => {}
             None => self.log.degrade(Some(EvidenceReason::UnknownSchema)),
@@ -174,11 +188,25 @@ impl Interpreter for Realtime {
         let (event, walked) = Event::read(message);
         self.log.took(walked);
         match &*event.kind {
-            "session.created" | "session.updated" => set(&mut self.model, event.model.clone()),
-            "input_audio_buffer.committed" | "input_audio_buffer.speech_stopped" => {
+            "session.created" | "session.updated" => {
+                let model = event.session.and_then(|session| session.member("model"));
+                set(&mut self.model, model.and_then(Raw::text));
+                self.transcriptions.session(event.session);
+            }
+            "input_audio_buffer.committed" => {
                 self.draft.committed(now);
+                self.transcriptions.committed(now, event.item_id.as_deref(), &mut self.draft);
+            }
+            "input_audio_buffer.speech_stopped" => self.draft.committed(now),
+            kind if kind.starts_with(transcription::EVENTS) => {
+                return self.transcriptions.event(&mut self.log, &event, now, message);
             }
             "error" => self.blame(&event, now),
+            "rate_limits.updated" => {
+                if let Some(list) = event.limits {
+                    self.log.limits.hear(LimitSource::Event, asides::realtime_limits(list));
+                }
+            }
             "" => self.log.degrade(Some(EvidenceReason::UnknownSchema)),
             _ => {}
         }
@@ -213,9 +241,12 @@ impl Interpreter for Realtime {
         self.log.degrade(Some(reason));
         self.open.iter_mut().for_each(|flight| flight.call.degrade(reason));
         self.draft.degrade(reason);
+        self.transcriptions.degrade(reason);
     }
 
     fn end_all(&mut self, now: Duration, status: CallStatus) {
+        self.transcriptions.end_all(&mut self.log, now, status);
+        self.log.degrade(self.draft.missing());
         while let Some(flight) = self.open.first() {
             let failed = !flight.answered && flight.call.error.is_some();
             self.end(0, now, if failed { CallStatus::Failed } else { status });
@@ -263,91 +294,6 @@ impl<'a> Asked<'a> {
                 "input" => item::input(call, value, false),
                 _ => {}
             });
-        }
-    }
-}
-
-/// A server event, taken apart as far as any call needs it.
-#[derive(Default)]
-struct Event<'a> {
-    kind: Cow<'a, str>,
-    response_id: Option<String>,
-    /// Of the session.
-    model: Option<String>,
-    item: Option<Raw<'a>>,
-    error: Option<Raw<'a>>,
-    id: Option<String>,
-    status: Option<Cow<'a, str>>,
-    details: Option<Raw<'a>>,
-    output: Option<Raw<'a>>,
-    usage: Option<Raw<'a>>,
-}
-
-impl<'a> Event<'a> {
-    fn read(message: Payload<'a>) -> (Self, Walked) {
-        let (mut read, mut response) = (Self::default(), None);
-        let walked = message.members(|key, value| match key {
-            "type" => read.kind = value.text().unwrap_or_default().into(),
-            "response_id" => read.response_id = value.text(),
-            "response" => response = value.present(),
-            "session" => read.model = value.member("model").and_then(Raw::text),
-            "item" => read.item = value.present(),
-            "error" => read.error = value.present(),
-            _ => {}
-        });
-        if let Some(response) = response {
-            response.members(|key, value| match key {
-                "id" => read.id = value.text(),
-                "status" => read.status = value.str(),
-                "status_details" => read.details = value.present(),
-                "output" => read.output = Some(value),
-                "usage" => read.usage = Some(value),
-                _ => {}
-            });
-        }
-        (read, walked)
-    }
-
-    fn response_id(&self) -> Option<&str> {
-        self.id.as_deref().or(self.response_id.as_deref())
-    }
-
-    /// What this event adds to its call; `Some` if it ends it.
-    fn apply(&self, call: &mut Call, now: Duration) -> Option<CallStatus> {
-        match (&*self.kind, self.item) {
-            ("response.output_item.added", _) => call.item(now),
-            ("response.output_item.done", Some(item)) => {
-                call.item(now);
-                item::output(call, item);
-            }
-            (kind, _) if responses::is_delta(kind) => call.delta(now),
-            _ => {}
-        }
-        set(&mut call.response_id, self.id.clone());
-        (self.kind == "response.done").then(|| self.conclude(call))
-    }
-
-    fn conclude(&self, call: &mut Call) -> CallStatus {
-        if let Some(output) = self.output {
-            output.elements(|item| item::output(call, item));
-        }
-        set(&mut call.usage, self.usage.and_then(usage::usage));
-        // An error on the way was about something else.
-        call.error = None;
-        let detail = |key| self.details.and_then(|details| details.member(key));
-        call.stop_reason = detail("reason").and_then(Raw::text);
-        match self.status.as_deref() {
-            Some("cancelled") => CallStatus::Cancelled,
-            Some("incomplete") => CallStatus::Incomplete,
-            Some("failed") => {
-                call.error = detail("error").map(call_error);
-                CallStatus::Failed
-            }
-            _ => {
-                let tools = call.called(item::runs_at_client);
-                call.stop_reason = Some(if tools { "tool_calls" } else { "stop" }.to_owned());
-                CallStatus::Completed
-            }
         }
     }
 }

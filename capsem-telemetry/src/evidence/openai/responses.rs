@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{CallError, CallStatus};
+use crate::{CallError, CallStatus, LimitSource, ServerTiming};
 
 use super::super::call::{Call, call_error, set};
 use super::super::dialect::Dialect;
 use super::super::input::{Payload, Walked};
 use super::super::json::{self, Raw};
-use super::{item, usage};
+use super::super::limits::{Limits, Said, word};
+use super::{asides, item, usage};
 
 /// Reads a request: a body of `POST /responses`, or a `response.create`.
 pub(super) fn create(call: &mut Call, request: Payload<'_>) {
@@ -45,6 +46,7 @@ pub(in super::super) fn is_create(message: Payload<'_>) -> bool {
 /// A server event, taken apart as far as any call needs it.
 #[derive(Default)]
 pub(super) struct Event<'a> {
+    whole: Option<Raw<'a>>,
     pub(super) kind: Cow<'a, str>,
     pub(super) stream_id: Option<String>,
     response_id: Option<String>,
@@ -53,6 +55,8 @@ pub(super) struct Event<'a> {
     headers: Option<Raw<'a>>,
     error: Option<Raw<'a>>,
     status: Option<Raw<'a>>,
+    metadata: Option<Raw<'a>>,
+    buffering: Option<Raw<'a>>,
 }
 
 /// A response object.
@@ -71,7 +75,7 @@ struct Response<'a> {
 
 impl<'a> Event<'a> {
     pub(super) fn read(event: Payload<'a>) -> (Self, Walked) {
-        let mut read = Self::default();
+        let mut read = Self { whole: Some(event.raw()), ..Self::default() };
         let walked = event.members(|key, value| match key {
             "type" => read.kind = value.text().unwrap_or_default().into(),
             "stream_id" => read.stream_id = value.text(),
@@ -81,6 +85,8 @@ impl<'a> Event<'a> {
             "headers" => read.headers = Some(value),
             "error" => read.error = value.present(),
             "status" | "status_code" => read.status = value.present(),
+            "metadata" => read.metadata = value.present(),
+            "safety_buffering" => read.buffering = value.present(),
             _ => {}
         });
         if read.kind == "error" {
@@ -94,6 +100,55 @@ impl<'a> Event<'a> {
     pub(super) fn response_id(&self) -> Option<&str> {
         let nested = self.response.as_ref().and_then(|response| response.id.as_deref());
         nested.or(self.response_id.as_deref())
+    }
+
+    /// The response that the one this is about goes on from, where the event says it.
+    pub(super) fn continues(&self) -> Option<String> {
+        self.response.as_ref().and_then(|response| response.previous).and_then(Raw::text)
+    }
+
+    /// What this event says of rate limits: one of its own, or headers that came another way.
+    pub(super) fn limits(&self, limits: &mut Limits) {
+        let own = self.whole.filter(|_| self.kind == "codex.rate_limits");
+        let said = own.map_or_else(|| self.headers_within(), asides::codex_limits);
+        limits.hear(LimitSource::Event, said);
+    }
+
+    /// What headers say that stand in the event, its response or its error.
+    fn headers_within(&self) -> Said {
+        let mut said = Said::default();
+        let nested = self.response.as_ref().and_then(|response| response.headers);
+        let error = |key| self.error.and_then(|error| error.member(key));
+        let headers = [self.headers, nested, error("headers")];
+        headers.into_iter().flatten().for_each(|headers| said.json_headers(headers));
+        let plan = error("plan_type").and_then(Raw::str);
+        set(&mut said.plan, plan.map(|plan| word(&plan)));
+        said
+    }
+
+    /// One more member of the event.
+    pub(super) fn member(&self, key: &str) -> Option<Raw<'a>> {
+        self.whole.and_then(|event| event.member(key))
+    }
+
+    /// What failed, if this is an error. A shape without any code of its own still has its status.
+    pub(super) fn failure(&self) -> Option<CallError> {
+        let CallError { code, message } = call_error(self.error.filter(|_| self.kind == "error")?);
+        // In the flat shape the `type` is the event's, and no code.
+        let code = code.filter(|code| code != "error");
+        let code = code.or_else(|| self.status.and_then(Raw::digits));
+        Some(CallError { code, message })
+    }
+
+    /// Whether this is an error about the connection, whichever response it may also end.
+    pub(super) fn is_of_the_connection(&self) -> bool {
+        let code = self.error.filter(|_| self.kind == "error").and_then(|it| it.member("code"));
+        code.and_then(Raw::str).as_deref() == Some(CONNECTION_LIMIT)
+    }
+
+    /// What the service says of its own time, if this event is about that.
+    pub(super) fn timing(&self) -> Option<ServerTiming> {
+        self.whole.filter(|_| self.kind == TIMING).and_then(asides::timing)
     }
 
     /// How the response ended, if this event ends it.
@@ -121,6 +176,9 @@ impl<'a> Event<'a> {
             _ => {}
         }
         set(&mut call.model_routed, self.headers.and_then(routed_model));
+        if is_metadata(&self.kind) || self.buffering.is_some() {
+            asides::safety(call, self.metadata, self.buffering);
+        }
         if let Some(response) = &self.response {
             response.identify(call);
         }
@@ -132,19 +190,10 @@ impl<'a> Event<'a> {
                 call.error = self.error.map(call_error);
             }
             explain(call, ending);
-        } else if let ("error", Some(error)) = (&*self.kind, self.error) {
-            self.blame(call, error);
+        } else if let Some(error) = self.failure() {
+            call.error = Some(error);
+            explain(call, CallStatus::Failed);
         }
-    }
-
-    /// Puts an `error` event on its call. A shape without any code of its own still has its status.
-    fn blame(&self, call: &mut Call, error: Raw<'_>) {
-        let CallError { code, message } = call_error(error);
-        // In the flat shape the `type` is the event's, and no code.
-        let code = code.filter(|code| code != "error");
-        let code = code.or_else(|| self.status.and_then(Raw::digits));
-        call.error = Some(CallError { code, message });
-        explain(call, CallStatus::Failed);
     }
 }
 
@@ -243,13 +292,21 @@ impl Dialect for Responses {
         create(call, body);
     }
 
-    fn event(&mut self, call: &mut Call, now: Duration, event: Payload<'_>) -> Option<CallStatus> {
+    fn event(
+        &mut self,
+        call: &mut Call,
+        limits: &mut Limits,
+        now: Duration,
+        event: Payload<'_>,
+    ) -> Option<CallStatus> {
         if json::leading_type(event.text.as_bytes()).is_some_and(is_delta) {
             call.delta(now);
             return None;
         }
         let (event, walked) = Event::read(event);
         call.took(walked);
+        event.limits(limits);
+        set(&mut call.timing, event.timing());
         event.apply(call, now);
         let failed = event.kind == "error";
         event.ending().or_else(|| failed.then_some(CallStatus::Failed))
@@ -274,6 +331,17 @@ impl Dialect for Responses {
         None
     }
 }
+
+/// Whether an event of this type says something beside a response.
+pub(super) fn is_metadata(kind: &str) -> bool {
+    matches!(kind, "response.metadata" | "codex.response.metadata")
+}
+
+/// The code of the error that comes before the end of a connection that has lived for long enough.
+pub(super) const CONNECTION_LIMIT: &str = "websocket_connection_limit_reached";
+
+/// The type of the event that brings the service's own figures.
+pub(super) const TIMING: &str = "responsesapi.websocket_timing";
 
 /// Whether an event of this type brings a piece of output and nothing else that is kept.
 pub(super) fn is_delta(kind: &str) -> bool {

@@ -1,19 +1,22 @@
 //! Tokens as `OpenAI`'s APIs count them: totals include cached input and reasoning, so nothing is
-//! added up. Knows the names of all three APIs, which differ.
+//! added up; some models are billed by time. Knows the names of all its APIs, which differ.
 
 use crate::Usage;
 
 use super::super::json::Raw;
+use super::super::limits;
 
 /// Reads a `usage` object; `None` for `null` and anything else.
 pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
     if !usage.is_object() {
         return None;
     }
-    let mut read = Usage::default();
+    let (mut read, mut total) = (Usage::default(), None);
     usage.members(|key, value| match key {
+        "total_tokens" => total = value.count(),
         "input_tokens" | "prompt_tokens" => read.input_tokens = value.count(),
         "output_tokens" | "completion_tokens" => read.output_tokens = value.count(),
+        "seconds" => read.time_ms = limits::seconds(value.json()),
         "input_tokens_details" | "input_token_details" | "prompt_tokens_details" => {
             value.members(|key, value| match key {
                 "cached_tokens" => read.cached_input_tokens = value.count(),
@@ -31,5 +34,12 @@ pub(super) fn usage(usage: Raw<'_>) -> Option<Usage> {
         }
         _ => {}
     });
+    if let (Some(input), Some(output), Some(reasoning)) =
+        (read.input_tokens, read.output_tokens, read.reasoning_tokens)
+        && total == input.checked_add(output).and_then(|sum| sum.checked_add(reasoning))
+    {
+        // Some who speak this API count reasoning beside the output; their own total shows it.
+        read.output_tokens = output.checked_add(reasoning);
+    }
     Some(read)
 }

@@ -31,7 +31,7 @@ fn a_flood_of_responses_nobody_asked_for() {
         socket.server_message(NOW, text(&created));
     }
     let (calls, evidence, total) = socket.finish(NOW, true);
-    assert_eq!((calls.len(), total), (256, 256));
+    assert_eq!((calls.len(), total), (128, 128));
     assert!(calls.iter().all(|call| call.initiator == Initiator::Server));
     assert_eq!(evidence, LIMIT);
 }
@@ -53,7 +53,7 @@ fn a_flood_of_requests_is_followed_up_to_a_limit_and_answered_in_order() {
     assert_eq!((calls.len(), total), (300, 300));
     for (at, call) in calls.iter().enumerate() {
         assert_eq!(call.initiator, Initiator::Client);
-        assert_eq!(call.model_requested.is_some(), at < 256);
+        assert_eq!(call.model_requested.is_some(), at < 128);
         assert!(call.model_requested.is_none() || call.model_requested == call.model, "{call:?}");
     }
     assert_eq!(evidence, LIMIT);
@@ -63,7 +63,10 @@ fn a_flood_of_requests_is_followed_up_to_a_limit_and_answered_in_order() {
 fn tools_and_texts_without_end() {
     let long = "x".repeat(2000);
     let items: Vec<_> = (0..600)
-        .map(|at| format!(r#"{{"type":"function_call","call_id":"{at}","name":"{long}"}}"#))
+        .map(|at| {
+            let name = if at == 0 { &long } else { "sh" };
+            format!(r#"{{"type":"function_call","call_id":"{at}","name":"{name}"}}"#)
+        })
         .collect();
     let mut socket = socket();
     let ended = format!(

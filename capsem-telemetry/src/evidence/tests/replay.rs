@@ -1,5 +1,6 @@
 //! Reads a transcript and plays it into the interpreters.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::wire::Wire;
 use crate::evidence::{HttpEvidence, RequestHead, ResponseHead, Seen, Settings, WsEvidence};
-use crate::{CallError, Evidence, Id, ModelCall, ToolUse, attribute};
+use crate::{CallError, Evidence, Id, ModelCall, RateLimits, ToolUse, attribute};
 
 /// One line of a transcript: a time, and one of the others.
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,8 @@ struct Step {
     sent: Option<bool>,
     /// The head of the response.
     response: Option<Head>,
+    /// Headers of the response, or of the 101, apart from those `response` names.
+    headers: Option<BTreeMap<String, String>>,
     /// One server-sent event with this data.
     event: Option<Box<RawValue>>,
     /// Last line: the exchange ended, lost or in order.
@@ -74,6 +77,7 @@ pub(super) struct Outcome {
     /// In the order they were handed out.
     pub(super) calls: Vec<ModelCall>,
     pub(super) tool_uses: Vec<ToolUse>,
+    pub(super) limits: Vec<RateLimits>,
     /// How many of them had been handed out before the end.
     pub(super) prompt: usize,
     pub(super) evidence: Option<Evidence>,
@@ -140,7 +144,7 @@ fn settings(target: &Target) -> Settings {
 }
 
 fn play_socket(mut socket: WsEvidence, steps: &[Step], mut wire: Option<Wire>) -> Outcome {
-    let (mut calls, mut tool_uses) = (Vec::new(), Vec::new());
+    let (mut calls, mut tool_uses, mut limits) = (Vec::new(), Vec::new(), Vec::new());
     let (mut now, mut lost) = (Duration::ZERO, true);
     for step in steps {
         now = Duration::from_millis(step.at);
@@ -166,19 +170,27 @@ fn play_socket(mut socket: WsEvidence, steps: &[Step], mut wire: Option<Wire>) -
         for message in server.into_iter().flatten() {
             carry(Role::Server, message, &mut |message| socket.server_message(now, message));
         }
+        if let Some(headers) = &step.headers {
+            socket.response_headers(pairs(headers));
+        }
         if let Some(message) = &step.denied {
             socket.denied_message(now, text(message.get()), &refusal());
         }
         lost = step.lost.unwrap_or(lost);
         calls.append(&mut socket.take_calls());
         tool_uses.append(&mut socket.take_tool_uses());
+        limits.append(&mut socket.take_rate_limits());
     }
     let prompt = calls.len();
     socket.end(now, lost);
     tool_uses.append(&mut socket.take_tool_uses());
     let (rest, evidence, total) = socket.finish(now, lost);
     calls.extend(rest);
-    Outcome { calls, tool_uses, prompt, evidence, total }
+    Outcome { calls, tool_uses, limits, prompt, evidence, total }
+}
+
+fn pairs(headers: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// Why policy lets nothing through here.
@@ -199,7 +211,7 @@ fn cut(start: &str) -> Seen<'_> {
 }
 
 fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Outcome {
-    let mut calls = Vec::new();
+    let (mut calls, mut limits) = (Vec::new(), Vec::new());
     let (mut now, mut lost) = (Duration::ZERO, true);
     for step in steps {
         now = Duration::from_millis(step.at);
@@ -221,6 +233,9 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
                 openai_model: head.model.as_deref(),
             });
         }
+        if let Some(headers) = &step.headers {
+            exchange.response_headers(pairs(headers));
+        }
         let event = step.event.as_ref().map(|data| format!("data: {}\n\n", data.get()));
         let server = step.server.as_deref().map(RawValue::get).or(step.server_text.as_deref());
         let body = event.as_deref().or(server);
@@ -229,9 +244,10 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
         }
         lost = step.lost.unwrap_or(lost);
         calls.append(&mut exchange.take_calls());
+        limits.append(&mut exchange.take_rate_limits());
     }
     let prompt = calls.len();
     let (rest, evidence, total) = exchange.finish(now, !lost);
     calls.extend(rest);
-    Outcome { calls, tool_uses: Vec::new(), prompt, evidence, total }
+    Outcome { calls, tool_uses: Vec::new(), limits, prompt, evidence, total }
 }

@@ -14,7 +14,7 @@ fn usual() -> Map<String, Value> {
         "model_requested": null, "model": null, "response_id": null,
         "previous_response_id": null, "stream_id": null, "initiator": "client", "warmup": false,
         "status": "completed", "stop_reason": null, "error": null, "usage": null,
-        "tool_calls": [], "tool_results": [], "time_to_first_token_ms": null,
+        "tool_calls": [], "tool_results": [], "server_timing": null, "safety": [], "time_to_first_token_ms": null,
         "evidence": {"state": "full", "reason": null},
     });
     usual.as_object().unwrap().clone()
@@ -30,7 +30,16 @@ fn usual_use() -> Map<String, Value> {
     usual.as_object().unwrap().clone()
 }
 
-const USAGE: [&str; 7] = [
+/// The same of what is said of one rate limit.
+fn usual_limit() -> Map<String, Value> {
+    let usual = json!({
+        "limit": null, "remaining": null, "used_percent": null, "window_minutes": null,
+        "resets_at": null, "resets_in_ms": null, "status": null,
+    });
+    usual.as_object().unwrap().clone()
+}
+
+const USAGE: [&str; 8] = [
     "input_tokens",
     "output_tokens",
     "cached_input_tokens",
@@ -38,6 +47,7 @@ const USAGE: [&str; 7] = [
     "reasoning_tokens",
     "audio_input_tokens",
     "audio_output_tokens",
+    "time_ms",
 ];
 
 /// An expected call with everything it leaves out. Usage is a list, in the record's order.
@@ -76,7 +86,7 @@ fn every_transcript_gives_what_it_must() {
 /// Where a transcript gives something else than its expectation says.
 fn differences(path: &Path, lines: &[String]) -> Vec<String> {
     let expected = expectation(path);
-    let Outcome { calls, tool_uses, evidence, total, .. } = play(lines, lines.len());
+    let Outcome { calls, tool_uses, limits, evidence, total, .. } = play(lines, lines.len());
     let name = path.file_stem().unwrap_or_default().display();
     let mut wrong = Vec::new();
     let mut compare = |what: &str, given: &Value, wanted: &Value| {
@@ -102,6 +112,26 @@ fn differences(path: &Path, lines: &[String]) -> Vec<String> {
         usual.extend(wanted.as_object().unwrap().clone());
         for (key, wanted) in usual {
             compare(&format!("tool use {at}: {key}"), &tool[&key], &wanted);
+        }
+    }
+    let said = expected["rate_limits"].as_array().cloned().unwrap_or_default();
+    compare("number of words on limits", &json!(limits.len()), &json!(said.len()));
+    for (at, (given, wanted)) in limits.iter().zip(&said).enumerate() {
+        let given = serde_json::to_value(given).unwrap();
+        let mut wanted = wanted.as_object().unwrap().clone();
+        for limit in wanted["limits"].as_array_mut().unwrap() {
+            let mut usual = usual_limit();
+            usual.extend(limit.as_object().unwrap().clone());
+            *limit = Value::Object(usual);
+        }
+        for key in ["source", "plan", "limits", "evidence"] {
+            let usual = if key == "evidence" {
+                json!({"state": "full", "reason": null})
+            } else {
+                Value::Null
+            };
+            let wanted = wanted.get(key).unwrap_or(&usual);
+            compare(&format!("limits {at}: {key}"), &given[key], wanted);
         }
     }
     wrong

@@ -5,8 +5,8 @@ use rusqlite::{Result, Transaction, params};
 use serde::Serialize;
 
 use crate::{
-    CallStatus, Decided, Ended, EvidenceState, ModelCall, Record, Responded, Stamped, ToolCall,
-    ToolResult, ToolUse, Transport, Usage,
+    Amount, CallStatus, Decided, Ended, EvidenceState, ModelCall, RateLimits, Record, Responded,
+    Stamped, ToolCall, ToolResult, ToolUse, Transport, Usage,
 };
 
 pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
@@ -17,6 +17,7 @@ pub(super) fn insert(db: &Transaction<'_>, stamped: &Stamped) -> Result<()> {
         Record::Ended(ended) => net_event_totals(db, ended),
         Record::ModelCall(call) => model_call(db, &at, call),
         Record::ToolUse(tool) => tool_use(db, &at, tool),
+        Record::RateLimits(said) => rate_limits(db, &at, said),
         Record::Opened(_)
         | Record::Refused(_)
         | Record::Asked(_)
@@ -152,6 +153,8 @@ fn details(usage: &Usage) -> Option<String> {
         audio_input: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         audio_output: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        time_ms: Option<u64>,
     }
     let details = Details {
         cache_read: usage.cached_input_tokens,
@@ -159,6 +162,7 @@ fn details(usage: &Usage) -> Option<String> {
         thinking: usage.reasoning_tokens,
         audio_input: usage.audio_input_tokens,
         audio_output: usage.audio_output_tokens,
+        time_ms: usage.time_ms,
     };
     if details == Details::default() { None } else { serde_json::to_string(&details).ok() }
 }
@@ -216,6 +220,32 @@ fn tool_use(db: &Transaction<'_>, at: &str, tool: &ToolUse) -> Result<()> {
         integer(tool.response_bytes),
         tool.exchange.to_string(),
     ])?;
+    Ok(())
+}
+
+/// One row for each limit that was said.
+fn rate_limits(db: &Transaction<'_>, at: &str, said: &RateLimits) -> Result<()> {
+    let sql = "INSERT INTO rate_limits (event_id, timestamp, provider, source, plan, limit_name, \
+               limit_value, remaining, used_percent, window_minutes, resets_at, resets_in_ms, \
+               status) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    let mut statement = db.prepare_cached(sql)?;
+    for limit in &said.limits {
+        statement.execute(params![
+            said.exchange.to_string(),
+            at,
+            said.provider.as_str(),
+            said.source.as_str(),
+            said.plan,
+            limit.name,
+            limit.limit.map(Amount::get),
+            limit.remaining.map(Amount::get),
+            limit.used_percent.map(Amount::get),
+            limit.window_minutes.map(integer),
+            limit.resets_at.map(|at| at.to_string()),
+            limit.resets_in_ms.map(integer),
+            limit.status,
+        ])?;
+    }
     Ok(())
 }
 

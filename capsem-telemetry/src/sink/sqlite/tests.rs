@@ -83,7 +83,17 @@ fn a_session_fills_the_tables() {
          60|codex"
     );
     assert_eq!(row(&path, "SELECT call_id, is_error FROM tool_responses"), "call_0|");
-    assert_eq!(row(&path, "SELECT count(*), min(seq), max(seq) FROM records"), "8|1|8");
+    let columns = "event_id, provider, source, plan, limit_name, limit_value, remaining, \
+                   used_percent, window_minutes, resets_at, resets_in_ms, status";
+    assert_eq!(
+        row(&path, &format!("SELECT {columns} FROM rate_limits WHERE limit_name LIKE 'codex%'")),
+        "000000000002|openai|event|pro|codex-primary|||41.5|300|2026-11-23T12:00:00.000000Z||"
+    );
+    assert_eq!(
+        row(&path, &format!("SELECT {columns} FROM rate_limits WHERE limit_name = 'tokens'")),
+        "000000000002|openai|event|pro|tokens|150000|149984||||6|allowed"
+    );
+    assert_eq!(row(&path, "SELECT count(*), min(seq), max(seq) FROM records"), "9|1|9");
     assert_eq!(read::records(&path).expect("a ledger").records, stamp(session()));
 }
 
@@ -150,7 +160,7 @@ fn a_ledger_goes_on_after_its_last_number() {
     sink.write(&stamp(session())).expect("written");
     sink.finish().expect("finished");
     drop(sink);
-    assert_eq!(Sqlite::open(&path).expect("opened").last_seq().expect("readable"), Some(8));
+    assert_eq!(Sqlite::open(&path).expect("opened").last_seq().expect("readable"), Some(9));
 }
 
 #[test]
@@ -159,12 +169,12 @@ fn a_batch_written_twice_is_there_once_and_a_strangers_number_is_refused() {
     sink.write(&stamp(session())).expect("written");
     sink.write(&stamp(session())).expect("the same again");
     assert_eq!(row(&path, "SELECT count(*) FROM model_calls"), "1");
-    let stranger = Stamped { seq: 8, at: Timestamp::now(), record: numbered(5) };
-    let fresh = Stamped { seq: 9, at: Timestamp::now(), record: numbered(6) };
-    let shortfall = sink.write(&[fresh, stranger]).expect_err("another record 8");
+    let stranger = Stamped { seq: 9, at: Timestamp::now(), record: numbered(5) };
+    let fresh = Stamped { seq: 10, at: Timestamp::now(), record: numbered(6) };
+    let shortfall = sink.write(&[fresh, stranger]).expect_err("another record 9");
     assert_eq!(shortfall.taken, 0);
-    assert!(matches!(shortfall.error, Error::Conflict { seq: 8, .. }));
-    assert_eq!(row(&path, "SELECT max(seq) FROM records"), "8");
+    assert!(matches!(shortfall.error, Error::Conflict { seq: 9, .. }));
+    assert_eq!(row(&path, "SELECT max(seq) FROM records"), "9");
 }
 
 #[test]
@@ -173,10 +183,10 @@ fn a_reader_in_the_middle_keeps_no_writer_waiting() {
     sink.write(&stamp(session())).expect("written");
     let reader = Connection::open(&path).expect("a reader");
     reader.execute_batch("BEGIN; SELECT count(*) FROM records;").expect("a snapshot");
-    let more = Stamped { seq: 9, at: Timestamp::now(), record: numbered(9) };
+    let more = Stamped { seq: 10, at: Timestamp::now(), record: numbered(9) };
     sink.write(&[more]).expect("written beside the reader");
     sink.finish().expect("finished beside the reader");
-    assert_eq!(read::records(&path).expect("readable").records.len(), 9);
+    assert_eq!(read::records(&path).expect("readable").records.len(), 10);
 }
 
 #[test]
@@ -188,7 +198,7 @@ fn a_writer_that_holds_the_database_is_a_failure_that_passes() {
     assert_eq!(sink.write(&stamp(session())).expect_err("busy").taken, 0);
     other.execute_batch("ROLLBACK").expect("released");
     sink.write(&stamp(session())).expect("written");
-    assert_eq!(row(&path, "SELECT count(*) FROM records"), "8");
+    assert_eq!(row(&path, "SELECT count(*) FROM records"), "9");
 }
 
 #[test]

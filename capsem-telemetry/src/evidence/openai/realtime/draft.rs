@@ -66,6 +66,11 @@ impl Draft {
         self.audio = self.audio.saturating_add(len);
     }
 
+    /// Takes out the audio so far for another use; its length.
+    pub(super) fn take_audio(&mut self) -> u64 {
+        std::mem::take(&mut self.audio)
+    }
+
     /// The audio that was not committed yet was taken out.
     pub(super) fn clear_audio(&mut self) {
         self.audio = 0;
@@ -74,6 +79,11 @@ impl Draft {
     /// The server took the audio so far for a turn.
     pub(super) fn committed(&mut self, now: Duration) {
         self.committed = Some(now);
+    }
+
+    /// Why something of what was put in is not known.
+    pub(super) fn missing(&self) -> Option<EvidenceReason> {
+        self.call.missing()
     }
 
     pub(super) fn degrade(&mut self, reason: EvidenceReason) {
