@@ -20,6 +20,8 @@ mod hellos;
 mod holding;
 mod http;
 mod inside;
+#[cfg(feature = "cli")]
+mod loading;
 mod panics;
 #[cfg(feature = "cli")]
 mod program;

@@ -15,25 +15,25 @@ use tokio::{
 const UPGRADE: &str = "GET /v1/responses?key=SECRET HTTP/1.1\r\nHost: api.openai.com\r\n\
     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer SECRET\r\n\r\n";
-const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
+pub(crate) const ALLOW: &str = "version = 1\n[[rule]]\nid = \"openai\"\naction = \"allow\"\n\
     hosts = [\"api.openai.com\"]\n";
 
-fn program(args: &[&str], folder: &FilePath) -> Command {
+pub(crate) fn program(args: &[&str], folder: &FilePath) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_capsem-mitm"));
     command.args(args).current_dir(folder).kill_on_drop(true).env("NO_COLOR", "1");
     command
 }
 
-async fn output(args: &[&str], folder: &FilePath) -> Output {
+pub(crate) async fn output(args: &[&str], folder: &FilePath) -> Output {
     soon(&format!("{args:?}"), program(args, folder).output()).await.unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Writes a configuration with both listeners and both sinks.
-fn configure(folder: &FilePath, upstream: &Upstream) {
+pub(crate) fn configure(folder: &FilePath, upstream: &Upstream) {
     std::fs::write(folder.join("upstream.pem"), &upstream.ca_pem).unwrap();
     std::fs::write(folder.join("policy.toml"), ALLOW).unwrap();
     let config = format!(
@@ -50,7 +50,7 @@ async fn serve(folder: &FilePath) -> (Child, Front) {
     spawn(program(&["serve", "--config", "proxy.toml"], folder)).await
 }
 
-async fn spawn(mut command: Command) -> (Child, Front) {
+pub(crate) async fn spawn(mut command: Command) -> (Child, Front) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = soon("the first line", lines.next_line()).await.unwrap().unwrap();
