@@ -157,7 +157,7 @@ fn equip(
     };
     let host = intent.authority.host.to_string();
     let target = Target { host: &host, port: intent.authority.port, link };
-    let given = substitute(parts, target, &cx.credentials);
+    let given = substitute(parts, target, &*cx.credentials);
     match &given {
         Ok(given) => client.visit.hide(given),
         Err(error) => {
@@ -229,13 +229,14 @@ async fn http(
 
 /// Takes credentials out of a response head that repeats them, before anybody sees it.
 fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
+    let all = client.cx.credentials.masks();
     given.hide(response.headers_mut());
-    client.cx.masks.hide(response.headers_mut());
+    all.hide(response.headers_mut());
     let says = |masks: &Masks, phrase: &ReasonPhrase| {
         masks.text(&String::from_utf8_lossy(phrase.as_bytes())).is_some()
     };
     let phrase = response.extensions().get::<ReasonPhrase>();
-    if phrase.is_some_and(|it| says(given, it) || says(&client.cx.masks, it)) {
+    if phrase.is_some_and(|it| says(given, it) || says(&all, it)) {
         // Without it the status has its usual words.
         response.extensions_mut().remove::<ReasonPhrase>();
     }

@@ -27,6 +27,8 @@ mod panics;
 mod program;
 mod refusing;
 mod reload;
+#[cfg(feature = "cli")]
+mod rereading;
 mod sessions;
 mod slashes;
 mod tunnel;
