@@ -107,22 +107,25 @@ pub(crate) fn decide(
     Decision { action, rule, reason, outcome, detections }
 }
 
-/// Judges a message of an exchange that was allowed. A client that names one model in the path and
-/// another in the message is judged by both: which of them counts is the server's to say.
-pub(crate) fn judge_message(
+/// Judges a message of an exchange that was allowed, which names these `models`. A client that names
+/// one model in the path and another in the message, or more than one there, is judged by all: which of
+/// them counts is the server's to say.
+pub(crate) fn judge_message<'a>(
     policy: &dyn Decide,
     intent: &Intent,
-    attribution: &Attribution,
+    attribution: &'a Attribution,
     counters: Counters,
     message: Message<'_>,
+    mut models: Vec<&'a str>,
 ) -> Ruling {
-    let of_path = attribution.model.as_deref();
-    let named = message.model.or(of_path);
-    let other =
-        of_path.filter(|model| message.direction == Direction::ToUpstream && named != Some(*model));
+    if message.direction == Direction::ToUpstream || models.is_empty() {
+        let others: Vec<_> = attribution.models().filter(|it| !models.contains(it)).collect();
+        models.extend(others);
+    }
     let judge = |facts: Facts<'_>| {
         let by = |model| policy.judge(&facts.counters(counters).message(message.model(model)));
-        other.iter().map(|model| by(Some(model))).fold(by(named), Verdict::stricter)
+        let verdicts = models.iter().map(|model| by(Some(model)));
+        verdicts.reduce(Verdict::stricter).unwrap_or_else(|| by(None))
     };
     Ruling::of(over_readings(intent, attribution, judge))
 }

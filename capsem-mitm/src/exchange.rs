@@ -71,9 +71,7 @@ pub(crate) async fn handle(
     if matches!(intent.kind, Kind::Connect) && client.cx.reach.allows(&intent.authority) {
         return open_tunnel(client, &intent, on_upgrade);
     }
-    let host = intent.authority.host.to_string();
-    let query = intent.query.as_deref().unwrap_or_default();
-    let attribution = attribution(&host, &intent.path).with_query(query);
+    let attribution = attribution(&intent);
     let mut policy = client.cx.policy.follow();
     if policy.current().asks_for_processes() {
         intent.process = client.visit.process(&client.cx).await;
@@ -113,9 +111,12 @@ pub(crate) async fn handle(
 
 /// Whose API a request is for, by the first reading of its path that is one: a server that decodes
 /// its paths serves them all.
-fn attribution(host: &str, path: &str) -> Attribution {
-    let mut read = readings(path).into_iter().map(|path| attribute(host, &path));
-    read.find(|it| it.api.is_some()).unwrap_or_else(|| attribute(host, path))
+pub(crate) fn attribution(intent: &Intent) -> Attribution {
+    let host = intent.authority.host.to_string();
+    let read = readings(&intent.path).into_iter().map(|path| attribute(&host, &path));
+    let mut known = read.filter(|it| it.api.is_some());
+    let it = known.next().unwrap_or_else(|| attribute(&host, &intent.path));
+    it.with_query(intent.query.as_deref().unwrap_or_default())
 }
 
 /// Asks where the rules say so. The rule it was approved under, if it was.
