@@ -8,7 +8,7 @@ use super::{
     body::Arrived,
     exchanged::Exchanged,
     forward::ForwardError,
-    hold::{self, codings, collect},
+    hold::{self, codings, collect, has_media},
 };
 use crate::{
     decide::{Ruling, message_rules},
@@ -92,10 +92,8 @@ impl Screen {
     /// provider, whose paths are more than are known, all JSON and all events.
     fn is_said_by_a_model(&self, headers: &HeaderMap) -> bool {
         self.standing.attribution.api.is_some()
-            || headers.get(header::CONTENT_TYPE).is_none_or(|media| {
-                let media = media.as_bytes().to_ascii_lowercase();
-                media.starts_with(EVENTS) || media.windows(4).any(|part| part == b"json")
-            })
+            || !headers.contains_key(header::CONTENT_TYPE)
+            || ["json", EVENTS].iter().any(|media| has_media(headers, media))
     }
 
     /// Bytes of a message that are held, at most.
@@ -165,14 +163,17 @@ impl Screen {
     }
 }
 
-const EVENTS: &[u8] = b"text/event-stream";
+const EVENTS: &str = "text/event-stream";
 
-/// Whether a body is events that can be read as they come.
+/// Whether a body is events that can be read as they come, to everybody: of two types a client may
+/// take either.
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let is_events = |media: &HeaderValue| {
-        media.as_bytes().get(..EVENTS.len()).is_some_and(|it| it.eq_ignore_ascii_case(EVENTS))
+        let media = media.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        media.trim_ascii().eq_ignore_ascii_case(EVENTS.as_bytes())
     };
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let events = types.next().is_some_and(is_events) && types.next().is_none();
     let coding = codings(headers);
-    headers.get(header::CONTENT_TYPE).is_some_and(is_events)
-        && (coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+    events && (coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
 }

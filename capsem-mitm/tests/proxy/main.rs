@@ -31,5 +31,6 @@ mod reload;
 mod rereading;
 mod sessions;
 mod slashes;
+mod smuggling;
 mod tunnel;
 mod upgrade;
