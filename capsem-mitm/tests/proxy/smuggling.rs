@@ -209,6 +209,30 @@ async fn requests_within_requests() {
 }
 
 #[tokio::test]
+async fn methods_that_a_server_may_take_for_the_one_that_is_written() {
+    let rule = "[[rule]]\nid = \"keep\"\naction = \"block\"\nmethods = [\"DELETE\"]\n";
+    let refused = vec![
+        row("DELETE /a\r\nX: y", ""),
+        row("POST /a\r\nX-HTTP-Method-Override: DELETE\r\nContent-Length: @", "{}"),
+        row("GET /a\r\nx-http-method: delete", ""),
+        row("GET /a\r\nX-Method-Override: GET\r\nX-Method-Override:  DELETE ", ""),
+        row("POST /a?%24httpMethod=DELETE\r\nContent-Length: @", "{}"),
+        row("POST /a?a=b&_method=d%65lete\r\nContent-Length: @", "{}"),
+        row(
+            "POST /a?_method=a&_method=b&_method=c&_method=e&_method=f&_method=g&_method=h&_method=i\
+             &_method=DELETE\r\nContent-Length: @",
+            "{}",
+        ),
+    ];
+    sent(rule, refused, false).await;
+    let allowed = vec![
+        row("POST /a\r\nX-HTTP-Method-Override: PATCH\r\nContent-Length: @", "{}"),
+        row("POST /a?method=DELETE\r\nContent-Length: @", "{}"),
+    ];
+    sent(rule, allowed, true).await;
+}
+
+#[tokio::test]
 async fn what_names_another_model_goes_on() {
     let form = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-5\r\n\
         --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.md\"\r\n\r\n[a](b)\r\n--x--\r\n";
