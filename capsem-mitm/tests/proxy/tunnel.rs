@@ -35,7 +35,7 @@ struct Ends<T> {
     relay: tokio::task::JoinHandle<Ended>,
 }
 
-fn relay<T>(client: (T, T), upstream: (T, T), config: Config) -> Ends<T>
+fn relay<T>(client: (T, T), upstream: (T, T), config: &Config) -> Ends<T>
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -43,18 +43,18 @@ where
     let (client, inner_client) = client;
     let (upstream, inner_upstream) = upstream;
     let relay =
-        tokio::spawn(tunnel(inner_client, inner_upstream, &Accepted::default(), Ear(ear), &config));
+        tokio::spawn(tunnel(inner_client, inner_upstream, &Accepted::default(), Ear(ear), config));
     Ends { client, upstream, heard, relay }
 }
 
-fn memory(config: Config) -> Ends<tokio::io::DuplexStream> {
+fn memory(config: &Config) -> Ends<tokio::io::DuplexStream> {
     relay(tokio::io::duplex(1 << 16), tokio::io::duplex(1 << 16), config)
 }
 
 #[tokio::test]
 async fn over_unix_sockets() {
     let mut ends =
-        relay(UnixStream::pair().unwrap(), UnixStream::pair().unwrap(), Config::default());
+        relay(UnixStream::pair().unwrap(), UnixStream::pair().unwrap(), &Config::default());
     let hello = masked(0x81, b"hello");
     ends.client.write_all(&hello).await.unwrap();
     let mut got = vec![0; hello.len()];
@@ -91,7 +91,7 @@ fn check(from: Role, bytes: &[u8], to_client: &[u8], to_upstream: u16, class: &s
         .build()
         .unwrap();
     let (client, upstream, ended) = runtime.block_on(async {
-        let mut ends = memory(Config::default());
+        let mut ends = memory(&Config::default());
         match from {
             Role::Client => ends.client.write_all(bytes).await.unwrap(),
             Role::Server => ends.upstream.write_all(bytes).await.unwrap(),
@@ -131,7 +131,7 @@ fn a_violation_is_told_to_both_sides() {
 
 #[tokio::test(start_paused = true)]
 async fn what_came_before_a_violation_goes_on() {
-    let mut ends = memory(Config::default());
+    let mut ends = memory(&Config::default());
     let good = masked(0x81, b"good");
     ends.client.write_all(&[good.clone(), masked(0x83, b"")].concat()).await.unwrap();
     let upstream = all(&mut ends.upstream).await;
@@ -141,7 +141,7 @@ async fn what_came_before_a_violation_goes_on() {
 
 /// What the violator `by` sees if the other side, once told to go, says `first`, then `rest`.
 async fn last_words(by: Role, first: &[u8], rest: &[u8]) -> Vec<u8> {
-    let ends = memory(Config::default());
+    let ends = memory(&Config::default());
     let (mut violator, mut other, violation) = match by {
         Role::Client => (ends.client, ends.upstream, masked(0x83, b"")),
         Role::Server => (ends.upstream, ends.client, b"\x83\0".to_vec()),
@@ -180,7 +180,7 @@ async fn an_answer_under_way_comes_before_the_violators_close() {
 
 #[tokio::test(start_paused = true)]
 async fn a_close_that_has_begun_is_the_only_one() {
-    let mut ends = memory(Config::default());
+    let mut ends = memory(&Config::default());
     ends.upstream.write_all(b"\x88\x02\x03").await.unwrap();
     let mut begun = [0; 3];
     ends.client.read_exact(&mut begun).await.unwrap();
@@ -192,7 +192,7 @@ async fn a_close_that_has_begun_is_the_only_one() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_inside_a_frame_is_a_fault() {
-    let mut ends = memory(Config::default());
+    let mut ends = memory(&Config::default());
     let frame = masked(0x82, b"0123456789");
     ends.client.write_all(&frame[..9]).await.unwrap();
     drop(ends.client);
@@ -256,7 +256,7 @@ async fn a_reset_that_a_write_found_is_no_orderly_end() {
 
 #[tokio::test(start_paused = true)]
 async fn half_close_is_kept() {
-    let mut ends = memory(Config::default());
+    let mut ends = memory(&Config::default());
     ends.client.shutdown().await.unwrap();
     assert_eq!(all(&mut ends.upstream).await, b"");
     ends.upstream.write_all(b"\x81\x02hi").await.unwrap();
@@ -273,7 +273,7 @@ async fn half_close_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_inside_a_frame_ends_it_and_silence_between_frames_does_not() {
-    let mut ends = memory(Config::default());
+    let mut ends = memory(&Config::default());
     tokio::time::advance(Duration::from_hours(1)).await;
     ends.client.write_all(&masked(0x81, b"hi")[..7]).await.unwrap();
     let (client, _) = tokio::join!(all(&mut ends.client), all(&mut ends.upstream));
@@ -289,7 +289,7 @@ async fn silence_inside_a_frame_ends_it_and_silence_between_frames_does_not() {
 async fn draining_says_going_away_to_both_after_the_message_under_way() {
     let config = Config::default();
     let drain = config.drain.clone();
-    let mut ends = memory(config);
+    let mut ends = memory(&config);
     ends.upstream.write_all(b"\x01\x02he").await.unwrap();
     let mut got = [0; 4];
     ends.client.read_exact(&mut got).await.unwrap();
@@ -307,7 +307,7 @@ async fn draining_says_going_away_to_both_after_the_message_under_way() {
 
 #[tokio::test]
 async fn a_tunnel_that_is_dropped_still_ends() {
-    let ends = memory(Config::default());
+    let ends = memory(&Config::default());
     tokio::task::yield_now().await;
     ends.relay.abort();
     assert!(ends.relay.await.unwrap_err().is_cancelled());
