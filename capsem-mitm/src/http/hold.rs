@@ -139,7 +139,7 @@ pub(super) fn has_media(headers: &HeaderMap, letters: &str) -> bool {
 }
 
 /// Reads a body to where it shows what it begins with; to its end, if that is as JSON.
-async fn begun(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
+pub(super) async fn begun(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
     /// Bytes of the longest mark in which JSON can be said to be of an encoding.
     const MARK: usize = 4;
     let mut held = BytesMut::new();
@@ -239,7 +239,7 @@ impl Arrived {
     }
 
     /// Whether it does, or all that may be held has not shown it.
-    fn may_be_json(&self) -> bool {
+    pub(super) fn may_be_json(&self) -> bool {
         self.held.as_ref().is_some_and(|held| {
             let blank = self.rest.is_some() && held.trim_ascii().is_empty();
             blank || MessageFacts::begins_as_json(held)

@@ -316,6 +316,8 @@ impl MessageFacts {
                     self.readable &= !misspelt;
                 }
                 "model" => self.also(value.text()),
+                // Of a server of tools: those of it that may be used.
+                "allowed_tools" => self.allowed(value),
                 "tools" | "functionDeclarations" | "function_declarations" => {
                     known = true;
                     if self.goes_down(depth) {
@@ -327,6 +329,13 @@ impl MessageFacts {
             let hosted = |kind: &String| !PLAIN.contains(&kind.as_str());
             keep(&mut self.tools, kind.filter(|kind| !known || hosted(kind)), &mut self.readable);
         });
+    }
+
+    fn allowed(&mut self, value: Raw<'_>) {
+        let list = if value.is_array() { Some(value) } else { value.member("tool_names") };
+        if let Some(list) = list {
+            list.elements(|name| keep(&mut self.tools, name.text(), &mut self.readable));
+        }
     }
 
     /// A member that is not looked for.

@@ -108,4 +108,38 @@ async fn answers_that_say_they_are_something_else() {
     ] {
         check(fields, stream.as_bytes(), "/v1/Responses").await;
     }
+    // And what clients read as one, who do not look at its type.
+    for fields in ["Content-Type: text/plain", "Content-Type: a/b", "Content-Encoding: x"] {
+        check(fields, CALL.as_bytes(), "/v1/Responses").await;
+        check(fields, format!("{{}}\n{CALL}\n").as_bytes(), "/v1/files/f/content").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_goes_on_as_it_comes() {
+    let lines = "{\"a\":1}\n{\"b\":2}\n";
+    for (fields, body) in
+        [("Content-Type: text/plain", "shell"), ("Content-Type: text/plain", lines)]
+    {
+        let mut upstream = Upstream::tls(HOST).await;
+        let rig = Rig::with(&upstream, rules(NO_SHELL), |_| {}).await;
+        let mut client = Client::tls(&rig, Path::Explicit, HOST).await;
+        client.send(format!("GET /v1/files/f/content HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+        let mut server = upstream.next().await;
+        server.head().await;
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let (start, rest) = body.split_at(4);
+        server.send(head + start).await;
+        let waits = body == lines;
+        if !waits {
+            assert!(client.head().await.starts_with("HTTP/1.1 200"));
+            assert_eq!(client.exact(4).await, start.as_bytes());
+        }
+        server.send(rest).await;
+        if waits {
+            assert!(client.head().await.starts_with("HTTP/1.1 200"));
+            assert_eq!(client.exact(4).await, start.as_bytes());
+        }
+        assert_eq!(client.exact(rest.len()).await, rest.as_bytes());
+    }
 }

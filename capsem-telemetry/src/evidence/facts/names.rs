@@ -1,7 +1,8 @@
 //! The names of members that facts are read from, and when two readers would not agree on one.
 
 /// The names of members that are looked for.
-const NAMES: [&str; 63] = [
+const NAMES: [&str; 64] = [
+    "allowed_tools",
     "approval_request_id",
     "audio",
     "batch",

@@ -92,6 +92,8 @@ fn a_tool_hides_behind_no_other_name() {
     tools(r#"{"function":{"name":"shell","name":"x"}}"#, "shell x");
     tools(r#"{"type":"shell","name":"x"}"#, "x shell");
     tools(r#"{"type":"shell","tools":[]}"#, "shell");
+    tools(r#"{"type":"mcp","server_label":"s","allowed_tools":["shell"]}"#, "shell mcp");
+    tools(r#"{"type":"mcp","allowed_tools":{"tool_names":["shell"]}}"#, "shell mcp");
     check(r#"{"model":"m","functions":[{"name":"shell"}]}"#, Some("m"), "shell", "", "");
     unreadable(br#"{"model":"m","tools":[{"type":"shell","type":"function","name":"x"}]}"#);
     unreadable(br#"{"input":[{"type":"function_call","type":"message","name":"shell"}]}"#);
