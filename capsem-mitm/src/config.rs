@@ -114,7 +114,8 @@ pub struct CredentialConfig {
     pub value: Value,
 }
 
-/// Where a credential's value is read from, once, when the proxy starts.
+/// Where a credential's value is read from when the proxy starts. The program reads a file again when it
+/// changes and on SIGHUP, as the rule file; one that cannot be read leaves the value before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A variable of the proxy's environment.

@@ -45,7 +45,7 @@ mod table;
 #[cfg(feature = "proxy")]
 pub(crate) use self::table::Table;
 #[cfg(feature = "proxy")]
-pub use self::table::TableError;
+pub use self::table::{LiveCredentials, Reread, TableError};
 pub use self::{mask::Masks, substitute::substitute};
 
 use http::{HeaderName, HeaderValue};

@@ -10,7 +10,7 @@ use capsem_policy::{
 };
 use capsem_telemetry::{Api, Attribution, redact};
 use http::StatusCode;
-use std::borrow::Cow;
+use std::{borrow::Cow, iter};
 
 /// The right to send one request to one authority. Not `Clone`: sending spends it.
 #[derive(Debug)]
@@ -107,22 +107,25 @@ pub(crate) fn decide(
     Decision { action, rule, reason, outcome, detections }
 }
 
-/// Judges a message of an exchange that was allowed. A client that names one model in the path and
-/// another in the message is judged by both: which of them counts is the server's to say.
-pub(crate) fn judge_message(
+/// Judges a message of an exchange that was allowed, which names these `models`. A client that names
+/// one model in the path and another in the message, or more than one there, is judged by all: which of
+/// them counts is the server's to say.
+pub(crate) fn judge_message<'a>(
     policy: &dyn Decide,
     intent: &Intent,
-    attribution: &Attribution,
+    attribution: &'a Attribution,
     counters: Counters,
     message: Message<'_>,
+    mut models: Vec<&'a str>,
 ) -> Ruling {
-    let of_path = attribution.model.as_deref();
-    let named = message.model.or(of_path);
-    let other =
-        of_path.filter(|model| message.direction == Direction::ToUpstream && named != Some(*model));
+    if message.direction == Direction::ToUpstream || models.is_empty() {
+        let others: Vec<_> = attribution.models().filter(|it| !models.contains(it)).collect();
+        models.extend(others);
+    }
     let judge = |facts: Facts<'_>| {
         let by = |model| policy.judge(&facts.counters(counters).message(message.model(model)));
-        other.iter().map(|model| by(Some(model))).fold(by(named), Verdict::stricter)
+        let verdicts = models.iter().map(|model| by(Some(model)));
+        verdicts.reduce(Verdict::stricter).unwrap_or_else(|| by(None))
     };
     Ruling::of(over_readings(intent, attribution, judge))
 }
@@ -135,7 +138,8 @@ pub(crate) fn message_rules(
 ) -> MessageRules {
     let known = Known::of(intent, attribution);
     let read = readings(&intent.path);
-    let rules = read.iter().map(|path| policy.message_rules_for(&known.facts(path)));
+    let read = read.iter().flat_map(|path| known.readings(path));
+    let rules = read.map(|facts| policy.message_rules_for(&facts));
     rules.fold(MessageRules::default(), MessageRules::and)
 }
 
@@ -166,17 +170,17 @@ fn owned(detection: Detection<'_>) -> Detection<'static> {
     owned
 }
 
-/// The strictest of the verdicts on the ways to read an intent's path.
+/// The strictest of the verdicts on the ways to read an intent's path and method.
 fn over_readings<'p>(
     intent: &Intent,
     attribution: &Attribution,
     judge: impl Fn(Facts<'_>) -> Verdict<'p>,
 ) -> Verdict<'p> {
     let known = Known::of(intent, attribution);
-    let verdict = |path: &str| judge(known.facts(path));
-    let as_written = verdict(&intent.path);
     let read = readings(&intent.path);
-    read[1..].iter().map(|path| verdict(path)).fold(as_written, Verdict::stricter)
+    let verdicts = read.iter().flat_map(|path| known.readings(path)).map(judge);
+    // As written is the first of them.
+    verdicts.reduce(Verdict::stricter).unwrap_or_else(|| Verdict::new(Action::Block))
 }
 
 /// What is known of an intent, in the form that facts borrow.
@@ -200,6 +204,13 @@ impl<'a> Known<'a> {
         let headers = intent.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let host = intent.authority.host.to_string();
         Self { intent, attribution, host, headers, subprotocols, extensions }
+    }
+
+    /// With each of the methods that a server may take.
+    fn readings<'f>(&'f self, path: &'f str) -> impl Iterator<Item = Facts<'f>> {
+        let facts = self.facts(path);
+        let others = self.intent.other_methods.iter();
+        iter::once(facts).chain(others.map(move |method| facts.method(method)))
     }
 
     fn facts<'f>(&'f self, path: &'f str) -> Facts<'f> {

@@ -73,9 +73,7 @@ pub(crate) async fn handle(
     if matches!(intent.kind, Kind::Connect) && client.cx.reach.allows(&intent.authority) {
         return open_tunnel(client, &intent, on_upgrade);
     }
-    let host = intent.authority.host.to_string();
-    let query = intent.query.as_deref().unwrap_or_default();
-    let attribution = attribution(&host, &intent.path).with_query(query);
+    let attribution = attribution(&intent);
     let mut policy = client.cx.policy.follow();
     if policy.current().asks_for_processes() {
         intent.process = client.visit.process(&client.cx).await;
@@ -115,9 +113,12 @@ pub(crate) async fn handle(
 
 /// Whose API a request is for, by the first reading of its path that is one: a server that decodes
 /// its paths serves them all.
-fn attribution(host: &str, path: &str) -> Attribution {
-    let mut read = readings(path).into_iter().map(|path| attribute(host, &path));
-    read.find(|it| it.api.is_some()).unwrap_or_else(|| attribute(host, path))
+pub(crate) fn attribution(intent: &Intent) -> Attribution {
+    let host = intent.authority.host.to_string();
+    let read = readings(&intent.path).into_iter().map(|path| attribute(&host, &path));
+    let mut known = read.filter(|it| it.api.is_some());
+    let it = known.next().unwrap_or_else(|| attribute(&host, &intent.path));
+    it.with_query(intent.query.as_deref().unwrap_or_default())
 }
 
 /// Asks where the rules say so. The rule it was approved under, if it was.
@@ -159,7 +160,7 @@ fn equip(
     };
     let host = intent.authority.host.to_string();
     let target = Target { host: &host, port: intent.authority.port, link };
-    let given = substitute(parts, target, &cx.credentials);
+    let given = substitute(parts, target, &*cx.credentials);
     match &given {
         Ok(given) => client.visit.hide(given),
         Err(error) => {
@@ -231,13 +232,14 @@ async fn http(
 
 /// Takes credentials out of a response head that repeats them, before anybody sees it.
 fn hide<B>(client: &Client, given: &Masks, response: &mut Response<B>) {
+    let all = client.cx.credentials.masks();
     given.hide(response.headers_mut());
-    client.cx.masks.hide(response.headers_mut());
+    all.hide(response.headers_mut());
     let says = |masks: &Masks, phrase: &ReasonPhrase| {
         masks.text(&String::from_utf8_lossy(phrase.as_bytes())).is_some()
     };
     let phrase = response.extensions().get::<ReasonPhrase>();
-    if phrase.is_some_and(|it| says(given, it) || says(&client.cx.masks, it)) {
+    if phrase.is_some_and(|it| says(given, it) || says(&all, it)) {
         // Without it the status has its usual words.
         response.extensions_mut().remove::<ReasonPhrase>();
     }

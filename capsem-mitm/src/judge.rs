@@ -130,12 +130,12 @@ impl Shown<'_> {
             Role::Server => policy::Direction::ToClient,
         };
         let message = policy::Message::new(direction, self.opcode, self.size)
-            .model(facts.model.as_deref())
             .tools(&tools)
             .tool_calls(&calls)
             .tool_results(&results)
             .body(std::str::from_utf8(self.payload).ok());
-        judge_message(policy, intent, attribution, counters, message)
+        let models = facts.models().collect();
+        judge_message(policy, intent, attribution, counters, message, models)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     ask::{Asker, Desk},
     config::{Config, Limits},
     connection::Door,
-    credential::{CredentialSource, Masks, Table, TableError},
+    credential::{CredentialSource, LiveCredentials, Table, TableError},
     decide::Reach,
     guard::Bounds,
     process::Processes,
@@ -42,9 +42,7 @@ pub(crate) struct Context {
     pub(crate) policy: LivePolicy,
     pub(crate) reach: Reach,
     pub(crate) upstream: Upstream,
-    pub(crate) credentials: Table,
-    /// The values of the configuration's credentials.
-    pub(crate) masks: Arc<Masks>,
+    pub(crate) credentials: Arc<Table>,
     pub(crate) desk: Desk,
     pub(crate) processes: Option<Arc<dyn Processes>>,
     pub(crate) leaves: Leaves,
@@ -247,8 +245,7 @@ impl Proxy {
                 open: Box::new(upstream::tcp),
                 timeout: limits.connect_timeout,
             },
-            masks: Arc::new(credentials.masks()),
-            credentials,
+            credentials: Arc::new(credentials),
             desk: Desk { asker: services.asker, patience: config.ask_timeout },
             processes: services.processes,
             leaves: Leaves::new(ca),
@@ -271,6 +268,11 @@ impl Proxy {
     /// The policy in force, for whoever may replace it.
     pub fn policy(&self) -> LivePolicy {
         self.cx.policy.clone()
+    }
+
+    /// The credentials in force, for whoever may have their files read anew.
+    pub fn credentials(&self) -> LiveCredentials {
+        LiveCredentials::of(&self.cx.credentials)
     }
 
     /// Serves until `drain` resolves, then closes the listeners and lets what is under way finish.

@@ -52,6 +52,8 @@ pub(crate) struct Intent {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     pub(crate) method: Method,
+    /// Others that a server may take in its place, since a field or the query names them.
+    pub(crate) other_methods: Vec<String>,
     /// The path as sent, `/` at least; for CONNECT empty.
     pub(crate) path: String,
     pub(crate) query: Option<String>,
@@ -88,6 +90,7 @@ impl Intent {
             scheme,
             authority,
             method: parts.method.clone(),
+            other_methods: other_methods(parts)?,
             path: path.to_owned(),
             query: parts.uri.query().map(str::to_owned),
             headers: asked_for(&parts.headers),
@@ -114,6 +117,7 @@ impl Intent {
             scheme: if authority.port == 80 { Scheme::Http } else { Scheme::Https },
             authority,
             method: Method::CONNECT,
+            other_methods: Vec::new(),
             path: String::new(),
             query: None,
             headers: Vec::new(),
@@ -242,6 +246,32 @@ fn may_name_an_authority(path: &str, read: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && !word.eq_ignore_ascii_case("localhost");
     !(plain && path.starts_with("//"))
+}
+
+/// The methods that a request names beside its own, for servers that take the one for the other.
+fn other_methods(parts: &Parts) -> Result<Vec<String>, Refusal> {
+    /// More than these are no service to anybody; each is judged.
+    const MOST: usize = 8;
+    const FIELDS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+    const KEYS: [&str; 2] = ["$httpMethod", "_method"];
+    let fields = FIELDS.iter().flat_map(|name| parts.headers.get_all(*name));
+    let fields = fields.filter_map(|value| Some(value.to_str().ok()?.to_owned()));
+    let pairs =
+        parts.uri.query().unwrap_or_default().split('&').filter_map(|it| it.split_once('='));
+    let keys = pairs.filter_map(|(key, value)| {
+        let key = decoded(key).unwrap_or_else(|| key.to_owned());
+        KEYS.contains(&&*key).then(|| decoded(value).unwrap_or_else(|| value.to_owned()))
+    });
+    let mut named: Vec<_> =
+        fields.chain(keys).map(|method| method.trim().to_ascii_uppercase()).collect();
+    named.sort_unstable();
+    named.dedup();
+    named.retain(|method| *method != parts.method.as_str());
+    if named.len() > MOST {
+        let reason = "the request names more methods than it can be of";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, FaultClass::Head, reason));
+    }
+    Ok(named)
 }
 
 /// The ways a path can be read, as written first: with its percent-encodings decoded until nothing

@@ -11,7 +11,7 @@ use crate::{
 use capsem_policy::{self as policy, Action, Uninspectable};
 use capsem_telemetry::{
     Api, CallError, CallStatus, CloseKind, Direction, Event, FaultClass, Flow, Ledger, ModelCall,
-    Side,
+    Provider, Side,
     evidence::{self, MessageFacts, Seen, WsEvidence},
     redact,
 };
@@ -78,6 +78,19 @@ impl Tap {
         match evidence::refusal(self.api, facts, &refusal.reason, now()) {
             Some(answer) => Gate::Refuse { refusal, answer },
             None => Gate::Close(refusal),
+        }
+    }
+
+    /// Whether somebody may read in a message what could not be read here.
+    fn is_said_to_somebody(&self, from: Role, message: &Message<'_>) -> bool {
+        let known = self.judge.standing.attribution.provider != Provider::Unknown;
+        match (from, self.api) {
+            // Whatever a model's API is told, it is to be understood.
+            (Role::Client, Some(_)) => true,
+            (Role::Server, Some(_)) => MessageFacts::begins_as_json(message.payload),
+            // Elsewhere all kinds of things are said; a provider may have names for its APIs that
+            // are not known here.
+            (_, None) => known && MessageFacts::begins_as_json(message.payload),
         }
     }
 
@@ -201,11 +214,11 @@ impl Session for Tap {
         let mut facts = MessageFacts::read(message.payload);
         if from == Role::Client {
             self.api = self.api.or(facts.api);
-            if self.api.is_some() && !facts.readable {
-                return self.unjudged(from, message.len);
-            }
         } else if let Some(refusal) = self.follow(&mut facts) {
             return Gate::Refuse { refusal, answer: String::new() };
+        }
+        if !facts.readable && self.is_said_to_somebody(from, message) {
+            return self.unjudged(from, message.len);
         }
         let ruling = self.judge.ruling(from, message, &facts, self.counters);
         if let Some((log, _)) = &self.open {

@@ -99,6 +99,9 @@ pub enum Problem {
     },
 }
 
+/// Bytes of a text that a message quotes: enough to know it by.
+const QUOTED: usize = 128;
+
 /// A TOML text that was read.
 #[derive(Debug)]
 pub struct Document<'t> {
@@ -347,9 +350,11 @@ fn escaped(rest: &str) -> (usize, usize) {
     (code.and_then(char::from_u32).map_or(1, char::len_utf8), 2 + digits)
 }
 
-/// A text of the file as it can stand in a message of one line.
-pub(crate) fn escape(text: &str) -> String {
-    text.escape_debug().to_string()
+/// A text of the file as it can stand in a message of one line, which is shown, logged and recorded.
+pub fn escape(text: &str) -> String {
+    let start = text.get(..text.floor_char_boundary(QUOTED)).unwrap_or_default();
+    let more = if start.len() < text.len() { ".." } else { "" };
+    format!("{}{more}", start.escape_debug())
 }
 
 /// The known key closest to `key`, if a slip of the hand could explain the difference.

@@ -241,7 +241,8 @@ pub struct Message<'a> {
     pub opcode: Option<Opcode>,
     /// Its length in bytes.
     pub size: u64,
-    /// The model it names, as written.
+    /// The model it names: as written, but without the `models/` and what stands before it in a name
+    /// of Google's, which names the same model in a path without it.
     pub model: Option<&'a str>,
     /// The names of the tools it offers to the model.
     pub tools: &'a [&'a str],
@@ -271,7 +272,7 @@ impl<'a> Message<'a> {
     /// The same, naming this model.
     #[must_use]
     pub fn model(self, model: Option<&'a str>) -> Self {
-        Self { model, ..self }
+        Self { model: model.map(bare_model), ..self }
     }
 
     /// The same, offering these tools.
@@ -296,5 +297,16 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn body(self, body: Option<&'a str>) -> Self {
         Self { body, ..self }
+    }
+}
+
+/// A model's name without the resource it is in: `models/m`, `publishers/google/models/m`.
+pub(crate) fn bare_model(name: &str) -> &str {
+    const WITHIN: &str = "models/";
+    match name.rfind(WITHIN) {
+        Some(at) if name[..at].is_empty() || name[..at].ends_with('/') => {
+            &name[at + WITHIN.len()..]
+        }
+        _ => name,
     }
 }

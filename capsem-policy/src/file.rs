@@ -4,6 +4,7 @@ use crate::{
     Action, Direction, Level, On, Policy, PolicyError, Problem, Rule, Uninspectable,
     condition::{Condition, Dialect},
     document::{Document, Item, Place, Table, escape},
+    facts::bare_model,
     field::Scope,
     glob::{Case, NameGlob},
     host::HostPattern,
@@ -153,7 +154,7 @@ fn rule(table: &Table<'_>) -> Result<Rule, PolicyError> {
         },
         message: MessageCondition {
             direction: table.get("direction").map(|item| direction(&item)).transpose()?,
-            models: list(table, "models", |item| name(item, Case::Folded))?,
+            models: list(table, "models", model)?,
             tools: list(table, "tools", |item| name(item, Case::Exact))?,
             max_bytes: table.get("max_bytes").map(|item| max_bytes(&item)).transpose()?,
         },
@@ -297,6 +298,13 @@ pub(crate) fn condition(item: &Item<'_>, dialect: Dialect) -> Result<Condition, 
 fn name(item: &Item<'_>, case: Case) -> Result<NameGlob, PolicyError> {
     let text = item.string()?;
     NameGlob::parse(text, case)
+        .ok_or_else(|| PolicyError::new(item.place(), Problem::Name(escape(text))))
+}
+
+/// A model, in the form that [`Message::model`](crate::Message::model) gives one.
+fn model(item: &Item<'_>) -> Result<NameGlob, PolicyError> {
+    let text = item.string()?;
+    NameGlob::parse(bare_model(text), Case::Folded)
         .ok_or_else(|| PolicyError::new(item.place(), Problem::Name(escape(text))))
 }
 

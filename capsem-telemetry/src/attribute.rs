@@ -136,19 +136,36 @@ pub struct Attribution {
     pub operation: Option<Operation>,
     /// The model, where the path names it: a Gemini model, an Azure deployment.
     pub model: Option<String>,
+    /// Others, where the query names more than one: which of them counts is the server's to say.
+    pub other_models: Vec<String>,
 }
 
 impl Attribution {
-    /// Takes the model a query names: the Realtime API has it there, as `model` or as Azure's
-    /// `deployment`. Everywhere else a query names none.
+    /// Takes the models a query names: the Realtime API has them there, as `model` or as Azure's
+    /// `deployment`, and a provider's path that is not known may. Everywhere else a query names none.
     #[must_use]
     pub fn with_query(mut self, query: &str) -> Self {
-        if self.api == Some(Api::Realtime) && self.model.is_none() {
-            let named = query.split('&').filter_map(|pair| pair.split_once('='));
-            let mut models = named.filter(|(key, _)| matches!(*key, "model" | "deployment"));
-            self.model = models.next().map(|(_, model)| percent::decode_lossy(model));
+        let unknown = self.api.is_none() && self.provider != Provider::Unknown;
+        if self.api != Some(Api::Realtime) && !unknown {
+            return self;
+        }
+        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            if !matches!(&*percent::decode_lossy(key), "model" | "deployment") {
+                continue;
+            }
+            let model = Some(percent::decode_lossy(value));
+            if self.model.is_none() {
+                self.model = model;
+            } else if self.model != model && self.other_models.len() < MAX_MODELS {
+                self.other_models.extend(model);
+            }
         }
         self
+    }
+
+    /// All models that path and query name.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.model.iter().chain(&self.other_models).map(String::as_str)
     }
 }
 
@@ -176,8 +193,12 @@ pub fn attribute(host: &str, path: &str) -> Attribution {
         api: shape.api,
         operation: shape.operation,
         model: shape.model,
+        other_models: Vec::new(),
     }
 }
+
+/// Models of one query that are looked at. Each is judged by itself; no server takes so many.
+const MAX_MODELS: usize = 256;
 
 /// Hosts of one provider: the exact names, and the names below `.suffix`.
 const HOSTS: &[(Provider, &str)] = &[

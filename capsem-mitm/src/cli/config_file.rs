@@ -7,14 +7,14 @@ mod error;
 pub(crate) use self::error::{ConfigError, Problem};
 
 use self::credential::credentials;
+use super::text_file;
 use crate::{
     authority::Authority,
     config::{Config, JsonlTarget, Limits, Pin},
 };
-use capsem_policy::document::{Document, Item, Place, Table};
+use capsem_policy::document::{Document, Item, Place, Table, escape};
 use capsem_telemetry::Mode;
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -34,8 +34,7 @@ pub(crate) enum Listener {
 
 /// Reads a configuration file. Paths in it are relative to its folder; `~/` is the home folder.
 pub(crate) fn load(path: &Path, listener: Listener) -> Result<Config, ConfigError> {
-    let text =
-        fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.into(), error })?;
+    let text = text_file::read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let paths = Paths { folder: folder.into(), home: std::env::home_dir() };
     parse(&text, &path.display().to_string(), &paths, listener)
@@ -328,11 +327,6 @@ fn duration(text: &str) -> Option<Duration> {
     };
     let milliseconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
     (milliseconds <= YEAR).then(|| Duration::from_millis(milliseconds))
-}
-
-/// A text of the file as it can stand in a message of one line.
-fn escape(text: &str) -> String {
-    text.escape_debug().to_string()
 }
 
 #[cfg(test)]

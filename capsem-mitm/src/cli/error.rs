@@ -1,6 +1,6 @@
 //! Why a command failed, in one line and one exit code.
 
-use super::config_file::ConfigError;
+use super::{config_file::ConfigError, text_file::Unread};
 use crate::{ProxyError, tls::ca::CaError};
 use capsem_policy::PolicyError;
 use std::{error::Error, io, path::PathBuf};
@@ -12,8 +12,8 @@ pub(crate) enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    #[error("cannot read {}: {error}; name a rule file that can be read", path.display())]
-    PolicyFile { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    File(#[from] Unread),
     #[error("cannot read {}: {error}; name a file with a message", path.display())]
     MessageFile { path: PathBuf, error: io::Error },
     #[error(
@@ -65,7 +65,7 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::Policy(_)
-            | Self::PolicyFile { .. }
+            | Self::File(_)
             | Self::MessageFile { .. }
             | Self::Url { .. }
             | Self::Refused { .. }
@@ -92,7 +92,7 @@ impl CliError {
     /// read it.
     pub(crate) fn line(&self) -> String {
         let mut text = match self {
-            Self::Policy(_) | Self::Config(ConfigError::Invalid { .. }) => self.to_string(),
+            Self::Policy(_) | Self::File(_) | Self::Config(_) => self.to_string(),
             _ => format!("capsem-mitm: {self}"),
         };
         let mut cause = self.source();

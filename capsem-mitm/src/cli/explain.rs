@@ -9,6 +9,7 @@ use super::{
 use crate::{
     authority::Authority,
     decide::{Reach, decide},
+    exchange::attribution,
     judge::Shown,
     request::{Intent, Kind, Route, Scheme},
 };
@@ -53,8 +54,7 @@ fn verdict(
     intent.process = process;
     // Which ports may be dialled is the configuration's to say, and here is none.
     let reach = Reach { ports: vec![target.authority.port], pinned: Vec::new() };
-    let host = intent.authority.host.to_string();
-    let attribution = capsem_telemetry::attribute(&host, &intent.path);
+    let attribution = attribution(&intent);
     let decision = decide(policy, &reach, &intent, &attribution);
     let (mut action, mut rule, mut reason) = (decision.action, decision.rule, decision.reason);
     // No message comes of a request that is not allowed.

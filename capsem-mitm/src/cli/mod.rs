@@ -21,6 +21,7 @@ mod run;
 mod serve;
 mod session;
 mod signals;
+mod text_file;
 
 use self::{
     args::{Args, Command},

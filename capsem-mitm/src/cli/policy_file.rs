@@ -1,17 +1,16 @@
 //! A rule file on disk, of this project's format or of Capsem's. Refuses to know what rules say.
 
-use super::error::CliError;
+use super::{error::CliError, text_file};
 use capsem_policy::{
     Policy, PolicyError,
     capsem::{self, File, Source},
     document::Document,
 };
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// Reads a rule file.
 pub(crate) fn load(path: &Path) -> Result<Policy, CliError> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| CliError::PolicyFile { path: path.into(), error })?;
+    let text = text_file::read(path)?;
     Ok(parse(&text, &path.display().to_string())?)
 }
 

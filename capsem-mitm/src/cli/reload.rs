@@ -1,8 +1,12 @@
-//! The rule file read again, when it changes and on SIGHUP. Refuses to know what it says: a file
-//! that cannot be read as a whole changes nothing.
+//! The rule file and the files of credentials read again, when they change and on SIGHUP. Refuses to
+//! know what they say: a file that cannot be read as a whole changes nothing.
 
 use super::policy_file;
-use crate::LivePolicy;
+use crate::{
+    LivePolicy,
+    credential::{LiveCredentials, Reread},
+    tap::aside,
+};
 use capsem_telemetry::{Fault, FaultClass, Ledger, Record, Side};
 use std::{
     convert::Infallible,
@@ -13,15 +17,32 @@ use std::{
 };
 use tokio::{signal::unix::Signal, time};
 
-/// How often the file is looked at. A change is read once two looks in a row have seen the same
+/// How often the files are looked at. A change is read once two looks in a row have seen the same
 /// file, so that one written in pieces is not read in the middle.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Whoever has to be told.
+/// What is read again, and whoever has to be told.
 pub(crate) struct Reload {
-    pub(crate) path: PathBuf,
-    pub(crate) policy: LivePolicy,
-    pub(crate) ledger: Ledger,
+    files: Vec<Watched>,
+    policy: LivePolicy,
+    credentials: LiveCredentials,
+    ledger: Ledger,
+}
+
+/// A file that is looked at.
+struct Watched {
+    path: PathBuf,
+    what: What,
+    /// As it was at the last look.
+    before: Stamp,
+    /// As it was when it was read last.
+    read: Stamp,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Rules,
+    Credential,
 }
 
 /// What tells a file from the one before it.
@@ -32,43 +53,100 @@ enum Stamp {
 }
 
 impl Reload {
-    /// Follows the file for ever. `hang_up` is SIGHUP, where that means to read it again.
-    pub(crate) async fn follow(self, mut hang_up: Option<Signal>) -> Infallible {
-        let mut read = stamp(&self.path);
-        let mut before = read.clone();
+    /// The files are to have been read just now.
+    pub(crate) fn new(
+        rules: Option<&Path>,
+        policy: LivePolicy,
+        credentials: LiveCredentials,
+        ledger: Ledger,
+    ) -> Self {
+        let mut files: Vec<_> = rules.map(|it| Watched::new(it, What::Rules)).into_iter().collect();
+        let values = credentials.files();
+        files.extend(values.iter().map(|it| Watched::new(it, What::Credential)));
+        Self { files, policy, credentials, ledger }
+    }
+
+    /// Follows the files for ever. `hang_up` is SIGHUP, where that means to read them again.
+    pub(crate) async fn follow(mut self, mut hang_up: Option<Signal>) -> Infallible {
         loop {
-            tokio::select! {
-                () = time::sleep(LOOK) => {
-                    let now = stamp(&self.path);
-                    let settled = now == before;
-                    before = now;
-                    if !settled || before == read {
-                        continue;
-                    }
-                }
-                () = next(&mut hang_up) => before = stamp(&self.path),
+            let asked = tokio::select! {
+                () = time::sleep(LOOK) => false,
+                () = next(&mut hang_up) => true,
+            };
+            let due: Vec<_> = self
+                .files
+                .iter_mut()
+                .filter_map(|file| file.look(asked).then(|| file.target()))
+                .collect();
+            for (what, path) in due {
+                // Thousands of rules take a while, which is nobody else's to wait for.
+                aside(u64::MAX, || self.read(what, &path));
             }
-            read = before.clone();
-            self.read();
         }
     }
 
-    fn read(&self) {
-        let file = self.path.display();
-        match policy_file::load(&self.path) {
+    fn read(&self, what: What, path: &Path) {
+        match what {
+            What::Rules => self.read_rules(path),
+            What::Credential => self.read_credential(path),
+        }
+    }
+
+    fn read_rules(&self, path: &Path) {
+        match policy_file::load(path) {
             Ok(policy) => {
-                tracing::info!(%file, rules = policy.rules().len(), "new rules are in force");
+                let (file, rules) = (path.display(), policy.rules().len());
+                tracing::info!(%file, rules, "new rules are in force");
                 self.policy.replace(policy);
             }
             Err(error) => {
                 let detail = error.line();
                 tracing::error!("the rules before it stay in force: {detail}");
-                let (side, class) = (Side::Proxy, FaultClass::Policy);
-                let detail = Some(detail);
-                let fault = Fault { conn: None, exchange: None, side, class, detail };
-                self.ledger.record(Record::Fault(fault));
+                self.fault(FaultClass::Policy, detail);
             }
         }
+    }
+
+    fn read_credential(&self, path: &Path) {
+        for Reread { host, outcome, .. } in self.credentials.reread(path) {
+            match outcome {
+                Ok(()) => tracing::info!(%host, "a new value of a credential is in force"),
+                Err(error) => {
+                    let detail = format!("the credential of {host}: {error}");
+                    tracing::error!("the value before it stays in force: {detail}");
+                    self.fault(FaultClass::Credential, detail);
+                }
+            }
+        }
+    }
+
+    fn fault(&self, class: FaultClass, detail: String) {
+        let (side, detail) = (Side::Proxy, Some(detail));
+        let fault = Fault { conn: None, exchange: None, side, class, detail };
+        self.ledger.record(Record::Fault(fault));
+    }
+}
+
+impl Watched {
+    fn new(path: &Path, what: What) -> Self {
+        let read = stamp(path);
+        Self { path: path.to_owned(), what, before: read.clone(), read }
+    }
+
+    fn target(&self) -> (What, PathBuf) {
+        (self.what, self.path.clone())
+    }
+
+    /// Whether it is to be read: it has changed and is at rest, or somebody has `asked` for it.
+    fn look(&mut self, asked: bool) -> bool {
+        let now = stamp(&self.path);
+        let settled = now == self.before;
+        self.before = now;
+        let due = asked || (settled && self.before != self.read);
+        if due {
+            self.read.clone_from(&self.before);
+        }
+        due
     }
 }
 

@@ -8,7 +8,6 @@ use super::{
     config_file::{self, Listener},
     error::CliError,
     policy_file,
-    reload::Reload,
     report::Report,
     session::Session,
     signals::{Signals, Stop},
@@ -46,10 +45,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     let session = Session::start(config, policy, Some(Box::new(memory))).await?;
     let (mut command, _certificates) = prepare(&args, &session)?;
     command.envs(placeholders);
-    if let Some(path) = rule_file {
-        let (policy, ledger) = session.rules();
-        tokio::spawn(Reload { path, policy, ledger }.follow(None));
-    }
+    tokio::spawn(session.reload(rule_file.as_deref()).follow(None));
 
     let (stop, stopped) = oneshot::channel::<()>();
     let drain = async move {

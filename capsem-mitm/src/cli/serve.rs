@@ -6,14 +6,13 @@ use super::{
     descriptors,
     error::CliError,
     json, policy_file, print,
-    reload::Reload,
     session::Session,
     signals::Signals,
 };
 use capsem_policy::Policy;
 use serde_json::Value;
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, process::ExitCode};
-use tokio::{signal::unix::Signal, sync::Notify};
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
+use tokio::sync::Notify;
 
 /// Serves until SIGINT or SIGTERM, then drains.
 pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
@@ -29,8 +28,8 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
     let hang_up = Signals::hang_up()?;
     let rule_file = config.policy_file.clone();
     let session = Session::start(config, policy, None).await?;
+    let follow = session.reload(rule_file.as_deref()).follow(Some(hang_up));
     print(&ready(&session))?;
-    let follow = follow(rule_file, &session, hang_up);
     let (drain, now) = (Notify::new(), Notify::new());
     let heed = async {
         signals.next().await;
@@ -50,23 +49,6 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::RecordsLost { lost: summary.lost });
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Follows the rule file. Without one a SIGHUP has nothing to say, and ends nothing.
-fn follow(
-    path: Option<PathBuf>,
-    session: &Session,
-    hang_up: Signal,
-) -> impl Future<Output = Infallible> + use<> {
-    let (policy, ledger) = session.rules();
-    async move {
-        if let Some(path) = path {
-            return Reload { path, policy, ledger }.follow(Some(hang_up)).await;
-        }
-        // Kept, so that the signal stays caught.
-        let _hang_up = hang_up;
-        std::future::pending().await
-    }
 }
 
 fn ready(session: &Session) -> String {

@@ -1,8 +1,8 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
-use super::{asker::CommandAsker, descriptors, error::CliError, processes::Local};
+use super::{asker::CommandAsker, descriptors, error::CliError, processes::Local, reload::Reload};
 use crate::{
-    Addresses, Asker, LivePolicy, Processes, Proxy, Services,
+    Addresses, Asker, Processes, Proxy, Services,
     config::{Config, JsonlTarget},
     tls::ca::Authority,
 };
@@ -66,9 +66,10 @@ impl Session {
         self.proxy.addresses()
     }
 
-    /// The policy in force, and the ledger that hears of rule files that cannot be.
-    pub(crate) fn rules(&self) -> (LivePolicy, Ledger) {
-        (self.proxy.policy(), self.records.clone())
+    /// What reads the rule file, and those of credentials, again; for a session that has just begun.
+    pub(crate) fn reload(&self, rules: Option<&Path>) -> Reload {
+        let (policy, credentials) = (self.proxy.policy(), self.proxy.credentials());
+        Reload::new(rules, policy, credentials, self.records.clone())
     }
 
     /// The file of the certificate that clients are to trust.

@@ -33,6 +33,7 @@ fn check(path: &str, port: u16, expect: Result<(), (u16, Option<&str>)>) {
         scheme: Scheme::Https,
         authority: Authority::parse("h.example", port).unwrap(),
         method: Method::GET,
+        other_methods: Vec::new(),
         path: path.to_owned(),
         query: None,
         headers: Vec::new(),

@@ -30,19 +30,25 @@ pub(crate) async fn judged(
     exchanged: &Arc<Exchanged>,
 ) -> Result<Arrived, Box<Response<Body>>> {
     let Standing { intent, attribution, .. } = standing;
-    let hold = if is_said_to_a_model(attribution, parts) && !body.is_end_stream() {
-        message_rules(&*policy.current(), intent, attribution).to_upstream
-    } else {
+    let said = Said::of(attribution, &parts.headers);
+    let hold = if said == Said::Nothing || body.is_end_stream() {
         None
+    } else {
+        message_rules(&*policy.current(), intent, attribution).to_upstream
     };
     let Some(hold) = hold else { return Ok(Arrived::flowing(body)) };
     let capture = client.cx.limits.capture;
     let most = hold.max_bytes.map_or(capture, |most| usize::try_from(most).unwrap_or(capture));
-    let arrived =
-        collect(body, most.min(capture)).await.map_err(|e| Box::new(exchanged.broken(&e)))?;
-    let coding = codings(&parts.headers);
-    let whole = arrived.whole();
-    let read = whole.and_then(|body| MessageFacts::of_body(Some(&coding), body, most.min(capture)));
+    let most = most.min(capture);
+    let arrived = match said {
+        Said::Perhaps => begun(body, most).await,
+        _ => collect(body, most).await,
+    };
+    let arrived = arrived.map_err(|e| Box::new(exchanged.broken(&e)))?;
+    if said == Said::Perhaps && !arrived.may_be_json() {
+        return Ok(arrived);
+    }
+    let read = arrived.whole().and_then(|body| said.read(&parts.headers, body, most));
     let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
         return uninspectable(hold, arrived, exchanged);
     };
@@ -66,14 +72,89 @@ pub(crate) async fn judged(
     }
 }
 
-/// Only that is a message: what goes to a path of a model's API, and on the host of a provider,
-/// whose paths are more than are known and may have other spellings, all JSON.
-fn is_said_to_a_model(attribution: &Attribution, parts: &Parts) -> bool {
-    let json = || match parts.headers.get(header::CONTENT_TYPE) {
-        Some(media) => media.as_bytes().to_ascii_lowercase().windows(4).any(|part| part == b"json"),
-        None => true,
-    };
-    attribution.api.is_some() || (attribution.provider != Provider::Unknown && json())
+/// What a body is to those who judge it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// No message.
+    Nothing,
+    /// One, and only if it begins as one: its media type is none that promises it.
+    Perhaps,
+    /// A message, or more of them that stand on lines.
+    Lines,
+    /// A form, which has messages in it.
+    Form,
+    /// One message.
+    Message,
+}
+
+impl Said {
+    /// Only that is a message: what goes to a path of a model's API, and on the host of a provider,
+    /// whose paths are more than are known and may have other spellings, whatever a server could read.
+    fn of(attribution: &Attribution, headers: &HeaderMap) -> Self {
+        if attribution.api.is_some() {
+            return Self::Message;
+        }
+        if attribution.provider == Provider::Unknown {
+            return Self::Nothing;
+        }
+        let has = |part: &str| has_media(headers, part);
+        match (headers.contains_key(header::CONTENT_TYPE), codings(headers).is_empty()) {
+            (true, _) if has("json") => Self::Lines,
+            (true, _) if has("multipart/") || has("x-www-form-urlencoded") => Self::Form,
+            (true, true) => Self::Perhaps,
+            // What it begins with does not show in a coding.
+            _ => Self::Lines,
+        }
+    }
+
+    /// The facts of a body, and the body in the clear.
+    fn read(
+        self,
+        headers: &HeaderMap,
+        body: &[u8],
+        most: usize,
+    ) -> Option<(MessageFacts, Vec<u8>)> {
+        let (facts, plain) = MessageFacts::of_body(Some(&codings(headers)), body, most)?;
+        let facts = match self {
+            Self::Nothing | Self::Message => facts,
+            Self::Perhaps | Self::Lines if facts.readable => facts,
+            Self::Perhaps | Self::Lines => MessageFacts::read_lines(&plain),
+            Self::Form => {
+                // Of two types another hop may take the other one.
+                let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+                let media = types.next().filter(|_| types.next().is_none())?;
+                MessageFacts::of_form(media.to_str().ok()?, &plain)
+            }
+        };
+        Some((facts, plain))
+    }
+}
+
+/// Whether a media type of a body has these letters, in any line that names one.
+pub(super) fn has_media(headers: &HeaderMap, letters: &str) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().any(|media| {
+        let media = media.as_bytes().to_ascii_lowercase();
+        media.windows(letters.len()).any(|part| part == letters.as_bytes())
+    })
+}
+
+/// Reads a body to where it shows what it begins with; to its end, if that is as JSON.
+pub(super) async fn begun(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
+    /// Bytes of the longest mark in which JSON can be said to be of an encoding.
+    const MARK: usize = 4;
+    let mut held = BytesMut::new();
+    while held.len() <= most && (held.len() < MARK || held.trim_ascii().is_empty()) {
+        let Some(frame) = body.frame().await else {
+            return Ok(Arrived::held(held.freeze(), None));
+        };
+        if let Ok(data) = frame?.into_data() {
+            held.extend_from_slice(&data);
+        }
+    }
+    if MessageFacts::begins_as_json(&held) {
+        return collect_behind(held, body, most).await;
+    }
+    Ok(Arrived::held(held.freeze(), Some(body)))
 }
 
 /// The codings of a body. More lines of them are one list (RFC 9110 section 5.3).
@@ -83,17 +164,24 @@ pub(super) fn codings(headers: &HeaderMap) -> String {
 }
 
 /// Reads a body to its end, or until there is more of it than `most`.
-pub(super) async fn collect(mut body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
-    let mut held = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+pub(super) async fn collect(body: Incoming, most: usize) -> Result<Arrived, hyper::Error> {
+    collect_behind(BytesMut::new(), body, most).await
+}
+
+async fn collect_behind(
+    mut held: BytesMut,
+    mut body: Incoming,
+    most: usize,
+) -> Result<Arrived, hyper::Error> {
+    while held.len() <= most {
+        let Some(frame) = body.frame().await else {
+            return Ok(Arrived::held(held.freeze(), None));
+        };
         if let Ok(data) = frame?.into_data() {
             held.extend_from_slice(&data);
         }
-        if held.len() > most {
-            return Ok(Arrived::held(held.freeze(), Some(body)));
-        }
     }
-    Ok(Arrived::held(held.freeze(), None))
+    Ok(Arrived::held(held.freeze(), Some(body)))
 }
 
 /// Asks about a message of `from`. `Err` says why it is a no.
@@ -148,6 +236,14 @@ impl Arrived {
     /// All of it, if it is all here.
     pub(super) fn whole(&self) -> Option<&Bytes> {
         self.held.as_ref().filter(|_| self.rest.is_none())
+    }
+
+    /// Whether it does, or all that may be held has not shown it.
+    pub(super) fn may_be_json(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| {
+            let blank = self.rest.is_some() && held.trim_ascii().is_empty();
+            blank || MessageFacts::begins_as_json(held)
+        })
     }
 
     pub(super) fn len(&self) -> u64 {

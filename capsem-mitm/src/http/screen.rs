@@ -8,7 +8,7 @@ use super::{
     body::Arrived,
     exchanged::Exchanged,
     forward::ForwardError,
-    hold::{self, codings, collect},
+    hold::{self, begun, codings, collect, has_media},
 };
 use crate::{
     decide::{Ruling, message_rules},
@@ -63,7 +63,7 @@ impl Screen {
         response: Response<Incoming>,
         address: SocketAddr,
     ) -> Response<Body> {
-        if response.body().is_end_stream() || !self.is_said_by_a_model(response.headers()) {
+        if response.body().is_end_stream() {
             return self.exchanged.relay(response, Some(address));
         }
         if is_event_stream(response.headers()) {
@@ -75,10 +75,15 @@ impl Screen {
             return exchanged.relay(response, Some(address));
         }
         let (parts, body) = response.into_parts();
-        let arrived = match collect(body, self.most()).await {
+        let (said, most) = (self.is_said_by_a_model(&parts.headers), self.most());
+        let arrived = if said { collect(body, most).await } else { begun(body, most).await };
+        let arrived = match arrived {
             Ok(arrived) => arrived,
             Err(error) => return self.exchanged.fail(&ForwardError::Http(error)),
         };
+        if !said && !arrived.may_be_json() {
+            return self.exchanged.relay(Response::from_parts(parts, arrived), Some(address));
+        }
         match self.whole(&parts.headers, &arrived).await {
             Ok(()) => self.exchanged.relay(Response::from_parts(parts, arrived), Some(address)),
             Err((ruling, model)) => {
@@ -88,14 +93,14 @@ impl Screen {
         }
     }
 
-    /// Only that is a message: what the path of a model's API answers, and on the host of a
-    /// provider, whose paths are more than are known, all JSON and all events.
+    /// That is a message, whatever it begins with: what the path of a model's API answers, and on the
+    /// host of a provider, whose paths are more than are known, all that says it is JSON or events, and
+    /// what a coding keeps from being seen.
     fn is_said_by_a_model(&self, headers: &HeaderMap) -> bool {
         self.standing.attribution.api.is_some()
-            || headers.get(header::CONTENT_TYPE).is_none_or(|media| {
-                let media = media.as_bytes().to_ascii_lowercase();
-                media.starts_with(EVENTS) || media.windows(4).any(|part| part == b"json")
-            })
+            || !headers.contains_key(header::CONTENT_TYPE)
+            || !matches!(&*codings(headers).to_ascii_lowercase(), "" | "identity")
+            || ["json", EVENTS].iter().any(|media| has_media(headers, media))
     }
 
     /// Bytes of a message that are held, at most.
@@ -114,6 +119,12 @@ impl Screen {
         let coding = codings(headers);
         let most = self.most();
         let read = arrived.whole().and_then(|it| MessageFacts::of_body(Some(&coding), it, most));
+        // What no API that is known answers may be a file with a message on each line.
+        let known = self.standing.attribution.api.is_some();
+        let read = read.map(|(facts, plain)| {
+            let lines = !known && !facts.readable;
+            (if lines { MessageFacts::read_lines(&plain) } else { facts }, plain)
+        });
         let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
             return self.uninspectable().map_err(|ruling| (ruling, None));
         };
@@ -165,14 +176,17 @@ impl Screen {
     }
 }
 
-const EVENTS: &[u8] = b"text/event-stream";
+const EVENTS: &str = "text/event-stream";
 
-/// Whether a body is events that can be read as they come.
+/// Whether a body is events that can be read as they come, to everybody: of two types a client may
+/// take either.
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let is_events = |media: &HeaderValue| {
-        media.as_bytes().get(..EVENTS.len()).is_some_and(|it| it.eq_ignore_ascii_case(EVENTS))
+        let media = media.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        media.trim_ascii().eq_ignore_ascii_case(EVENTS.as_bytes())
     };
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let events = types.next().is_some_and(is_events) && types.next().is_none();
     let coding = codings(headers);
-    headers.get(header::CONTENT_TYPE).is_some_and(is_events)
-        && (coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+    events && (coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
 }

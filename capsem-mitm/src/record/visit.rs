@@ -1,7 +1,13 @@
 //! One connection, and what its tasks record of it.
 
 use super::{action, millis};
-use crate::{connection::Door, credential::Masks, decide::Ruling, proxy::Context, ws::Drain};
+use crate::{
+    connection::Door,
+    credential::{Masks, Table},
+    decide::Ruling,
+    proxy::Context,
+    ws::Drain,
+};
 use capsem_policy::Detection;
 use capsem_telemetry::{
     Asked, Closed, Detected, Direction, Event, Fault, FaultClass, Id, Ledger, Listener, Opened,
@@ -33,7 +39,7 @@ pub(crate) struct Visit {
     broke: AtomicBool,
     pub(super) drain: Drain,
     /// The values of the configuration's credentials, which no record may hold.
-    masks: Arc<Masks>,
+    credentials: Arc<Table>,
     /// Others that exchanges of this connection were given.
     given: Mutex<Masks>,
     /// The two ends of its socket, where both are known.
@@ -65,7 +71,7 @@ impl Visit {
             exchanges: AtomicU64::new(0),
             broke: AtomicBool::new(false),
             drain: cx.ws.drain.clone(),
-            masks: Arc::clone(&cx.masks),
+            credentials: Arc::clone(&cx.credentials),
             given: Mutex::default(),
             ends: local.map(|local| (peer, local)),
             process: OnceCell::new(),
@@ -100,10 +106,11 @@ impl Visit {
     /// The record without the values of credentials, whoever put them into its words.
     pub(super) fn clean(&self, record: Record) -> Record {
         let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.masks.is_empty() && given.is_empty() {
+        let all = self.credentials.masks();
+        if all.is_empty() && given.is_empty() {
             return record;
         }
-        record.edit_texts(|text| match self.masks.text(text) {
+        record.edit_texts(|text| match all.text(text) {
             Some(hidden) => Some(given.text(&hidden).unwrap_or(hidden)),
             None => given.text(text),
         })

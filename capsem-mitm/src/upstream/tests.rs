@@ -121,6 +121,7 @@ fn permit(authority: &str, scheme: Scheme) -> Permit {
         scheme,
         authority,
         method: Method::GET,
+        other_methods: Vec::new(),
         path: "/".to_owned(),
         query: None,
         headers: Vec::new(),

@@ -17,7 +17,8 @@ use tokio::{
 /// Hands each question to the test, with a way to answer.
 struct Host(mpsc::UnboundedSender<(Value, oneshot::Sender<std::io::Result<bool>>)>);
 
-type Questions = Mutex<mpsc::UnboundedReceiver<(Value, oneshot::Sender<std::io::Result<bool>>)>>;
+pub(crate) type Questions =
+    Mutex<mpsc::UnboundedReceiver<(Value, oneshot::Sender<std::io::Result<bool>>)>>;
 
 impl Asker for Host {
     fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
@@ -34,7 +35,7 @@ fn rules(text: &str) -> Policy {
     Policy::parse(&format!("version = 1\ndefault = \"allow\"\n{text}"), "rules.toml").unwrap()
 }
 
-async fn rig(upstream: &Upstream, text: &str, patience: Duration) -> (Rig, Questions) {
+pub(crate) async fn rig(upstream: &Upstream, text: &str, patience: Duration) -> (Rig, Questions) {
     let (sender, questions) = mpsc::unbounded_channel();
     let mut services = Services::default();
     services.asker = Some(Box::new(Host(sender)));
@@ -45,14 +46,16 @@ async fn rig(upstream: &Upstream, text: &str, patience: Duration) -> (Rig, Quest
     (rig, Mutex::new(questions))
 }
 
-async fn asked(questions: &Questions) -> (Value, oneshot::Sender<std::io::Result<bool>>) {
+pub(crate) async fn asked(
+    questions: &Questions,
+) -> (Value, oneshot::Sender<std::io::Result<bool>>) {
     soon("a question", async { questions.lock().await.recv().await }).await.unwrap()
 }
 
-const LONG: Duration = Duration::from_mins(1);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 const ASK_UPGRADE: &str =
     "[[rule]]\nid = \"ask-first\"\naction = \"ask\"\non = [\"upgrade\", \"http\"]\n";
-const ASK_MESSAGE: &str = "[[rule]]\nid = \"ask-dear\"\naction = \"ask\"\non = [\"message\"]\n\
+pub(crate) const ASK_MESSAGE: &str = "[[rule]]\nid = \"ask-dear\"\naction = \"ask\"\non = [\"message\"]\n\
     direction = \"to_upstream\"\nmodels = [\"dear*\"]\n";
 
 fn create(model: &str) -> String {

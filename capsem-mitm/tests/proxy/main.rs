@@ -24,14 +24,19 @@ mod hellos;
 mod holding;
 mod http;
 mod inside;
+#[cfg(feature = "cli")]
+mod loading;
 mod panics;
 #[cfg(feature = "cli")]
 mod program;
 mod refusing;
 mod reload;
+#[cfg(feature = "cli")]
+mod rereading;
 mod sessions;
 #[cfg(feature = "cli")]
 mod sinks;
 mod slashes;
+mod smuggling;
 mod tunnel;
 mod upgrade;

@@ -24,7 +24,7 @@ pub(crate) fn program(args: &[&str], folder: &FilePath) -> Command {
     command
 }
 
-async fn output(args: &[&str], folder: &FilePath) -> Output {
+pub(crate) async fn output(args: &[&str], folder: &FilePath) -> Output {
     soon(&format!("{args:?}"), program(args, folder).output()).await.unwrap()
 }
 

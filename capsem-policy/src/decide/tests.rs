@@ -111,6 +111,32 @@ fn of_two_readings_the_stricter() {
 }
 
 #[test]
+fn a_model_is_one_with_and_without_the_resource_it_is_in() {
+    let rule = |models: &str| {
+        format!(
+            "version = 1\n[[rule]]\nid = 'm'\naction = 'block'\non = ['message']\nmodels = ['{models}']\n"
+        )
+    };
+    let when = "version = 1\n[[rule]]\nid = 'm'\naction = 'block'\non = ['message']\n\
+                when = 'model.name == \"gemini-3\"'\n";
+    let files = ["gemini-*", "models/gemini-3", "publishers/google/models/Gemini-3"].map(rule);
+    for text in files.iter().map(String::as_str).chain([when]) {
+        let policy = Policy::parse(text, "p.toml").unwrap();
+        for (model, blocked) in [
+            ("gemini-3", true),
+            ("models/gemini-3", true),
+            ("projects/p/locations/l/publishers/google/models/gemini-3", true),
+            ("tunedmodels/gemini-3", false),
+            ("models/", false),
+        ] {
+            let message = Message::new(Direction::ToUpstream, None, 9).model(Some(model));
+            let facts = Facts::new(On::Http, "a.test", 443).message(message);
+            assert_eq!(decide(&policy, &facts).rule.is_some(), blocked, "{text} {model}");
+        }
+    }
+}
+
+#[test]
 fn messages_are_judged_by_their_own_rules() {
     let text = "version = 1\n[[rule]]\nid = 'm'\naction = 'block'\non = ['message']\n\
                 direction = 'to_upstream'\nmodels = ['gpt-5-pro*']\ntools = ['shell', 'mcp__*']\n";

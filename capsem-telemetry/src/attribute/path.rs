@@ -24,7 +24,21 @@ pub(super) fn shape(provider: Provider, path: &str) -> Shape {
         .or_else(|| anthropic(&segments))
         .or_else(|| openai(provider, &segments))
         .or_else(|| models(provider, &segments))
-        .unwrap_or_default()
+        .unwrap_or_else(|| Shape { model: named(provider, &segments), ..Shape::default() })
+}
+
+/// The model that the path of an API nobody knows names on a provider's host: before a verb of
+/// Google's, behind `deployments` of Azure's or `engines` of old.
+fn named(provider: Provider, segments: &[&str]) -> Option<String> {
+    let last = percent::decode_lossy(segments.last()?);
+    let model = match (provider, segments) {
+        (Provider::Unknown, _) => return None,
+        (Provider::Google, [.., "models" | "tunedModels" | "endpoints", _]) => {
+            return last.rsplit_once(':').map(|(name, _)| name.to_owned());
+        }
+        _ => segments.windows(2).rfind(|pair| matches!(pair[0], "deployments" | "engines"))?[1],
+    };
+    Some(percent::decode_lossy(model))
 }
 
 /// `models/{model}:verb`, `v1internal:verb`, Live's sockets.
@@ -144,7 +158,10 @@ fn models(provider: Provider, segments: &[&str]) -> Option<Shape> {
         [.., "v1" | "v1beta" | "v1beta1" | "v1alpha" | "codex" | "openai", "models"]
             | [.., "v1" | "v1beta" | "v1beta1" | "v1alpha" | "codex" | "openai", "models", _]
     );
-    (listed && provider != Provider::Unknown).then_some(Shape {
+    // Behind Google's colon stands what is asked of one.
+    let asked = provider == Provider::Google
+        && segments.last().is_some_and(|last| percent::decode_lossy(last).contains(':'));
+    (listed && !asked && provider != Provider::Unknown).then_some(Shape {
         protocol: None,
         api: Some(Api::Models),
         operation: Some(Operation::Models),

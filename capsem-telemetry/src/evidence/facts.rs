@@ -10,67 +10,21 @@ use super::input::Payload;
 use super::json::Raw;
 use super::shape;
 
+use names::{is_folded, is_misspelt, once};
+
+mod names;
+
 /// Names and ids of one kind that are looked at. A message with more counts as one that could not
 /// be read.
 const MAX_NAMES: usize = 4096;
 
+/// Models of a message beside its own, each judged by itself. A message with more counts as one that
+/// could not be read.
+const MAX_MODELS: usize = 64;
+
 /// Objects within objects that are looked into: a conversation, its message, its content, a result
 /// in it.
 const MAX_DEPTH: usize = 6;
-
-/// The names of members that are looked for.
-const NAMES: [&str; 50] = [
-    "approval_request_id",
-    "call_id",
-    "candidates",
-    "choices",
-    "clientContent",
-    "client_content",
-    "content",
-    "content_block",
-    "contents",
-    "delta",
-    "event_id",
-    "function",
-    "functionCall",
-    "functionCalls",
-    "functionDeclarations",
-    "functionResponse",
-    "functionResponses",
-    "function_call",
-    "function_calls",
-    "function_declarations",
-    "function_response",
-    "function_responses",
-    "functions",
-    "id",
-    "input",
-    "item",
-    "message",
-    "messages",
-    "model",
-    "modelTurn",
-    "name",
-    "output",
-    "parts",
-    "request",
-    "response",
-    "response_id",
-    "serverContent",
-    "session",
-    "setup",
-    "stream_id",
-    "toolCall",
-    "toolResponse",
-    "tool_call",
-    "tool_call_id",
-    "tool_calls",
-    "tool_response",
-    "tool_use_id",
-    "tools",
-    "turns",
-    "type",
-];
 
 /// U+FEFF in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -94,6 +48,8 @@ pub struct MessageFacts {
     pub event_id: Option<String>,
     /// The model it names.
     pub model: Option<String>,
+    /// Others it names: those of a batch's requests, those to fall back on, a tool's own.
+    pub other_models: Vec<String>,
     /// The tools it offers to the model.
     pub tools: Vec<String>,
     /// The tools it calls, or whose calls it repeats.
@@ -132,6 +88,21 @@ impl MessageFacts {
         facts
     }
 
+    /// All models it names.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        let others = self.other_models.iter().filter(|it| Some(*it) != self.model.as_ref());
+        self.model.iter().chain(others).map(String::as_str)
+    }
+
+    /// Takes what another reading of the same message shows.
+    pub fn add(&mut self, other: Self) {
+        let Self { model, other_models, tools, tool_calls, tool_results, .. } = other;
+        model.into_iter().chain(other_models).for_each(|model| self.also(Some(model)));
+        self.tools.extend(tools);
+        self.tool_calls.extend(tool_calls);
+        self.tool_results.extend(tool_results);
+    }
+
     /// Whether a message, or the start of one, begins as a JSON object or array does, in UTF-8 or in
     /// an encoding that some readers of JSON guess.
     pub fn begins_as_json(message: &[u8]) -> bool {
@@ -145,6 +116,11 @@ impl MessageFacts {
     pub fn of_body(coding: Option<&str>, body: &[u8], most: usize) -> Option<(Self, Vec<u8>)> {
         /// It must be read whole to be judged, so what a coding holds does not take from `most`.
         const BESIDE: usize = 4;
+        let coded = coding.is_some_and(|it| !it.is_empty() && !it.eq_ignore_ascii_case("identity"));
+        if coded && Self::begins_as_json(body) && std::str::from_utf8(body).is_ok() {
+            // A server that does not heed codings reads it as it stands.
+            return None;
+        }
         let (mut plain, mut cut) = (Vec::new(), false);
         let mut decoder = Decoder::new(coding, most.saturating_mul(BESIDE));
         let mut take = |piece: &[u8], _: usize| {
@@ -159,8 +135,10 @@ impl MessageFacts {
 
     /// A message, or the object in it that holds the request.
     fn object(&mut self, object: Raw<'_>, depth: usize) {
+        let (mut kind, mut method) = (None, None);
         object.members(|key, value| match key {
-            "type" if depth == 0 => self.kind = value.text(),
+            "type" if depth == 0 => once(&mut kind, value.text(), &mut self.readable),
+            "method" if depth == 0 => once(&mut method, value.text(), &mut self.readable),
             "event_id" if depth == 0 => self.event_id = value.text(),
             "stream_id" => self.stream_id = value.text(),
             "response_id" => self.response_id = value.text(),
@@ -171,32 +149,87 @@ impl MessageFacts {
                     self.object(value, depth + 1);
                 }
             }
+            "params" if depth == 0 && is_tool_call(object) => {
+                let misspelt =
+                    names(value, |name| keep(&mut self.tool_calls, name, &mut self.readable));
+                self.readable &= !misspelt;
+                self.enclosed(value, depth);
+            }
             _ => self.part(key, value, depth),
         });
+        self.kind = self.kind.take().or(kind);
+    }
+
+    /// One request or more within a message: of a batch, of a call.
+    fn enclosed(&mut self, value: Raw<'_>, depth: usize) {
+        if !value.is_array() && !value.is_object() || !self.goes_down(depth) {
+            return;
+        }
+        let mut object = |object: Raw<'_>| {
+            object.members(|key, value| match key {
+                "model" => self.also(value.text()),
+                "request" | "response" => self.enclosed(value, depth + 1),
+                _ => self.part(key, value, depth + 1),
+            });
+        };
+        if value.is_array() {
+            value.elements(object);
+        } else {
+            object(value);
+        }
     }
 
     /// A member that may hold calls and results, in an object of a conversation.
     fn part(&mut self, key: &str, value: Raw<'_>, depth: usize) {
         match key {
             "tools" | "functions" => self.offers(value, depth),
-            "input" | "output" | "messages" | "contents" | "content" | "parts" | "turns"
-            | "choices" | "candidates" | "tool_calls" | "functionCalls" | "function_calls"
-            | "item" | "message" | "delta" | "content_block" | "serverContent" | "modelTurn"
-            | "clientContent" | "client_content" | "toolCall" | "tool_call" | "toolResponse"
-            | "tool_response" | "functionResponses" | "function_responses" => {
+            "input"
+            | "output"
+            | "messages"
+            | "contents"
+            | "content"
+            | "parts"
+            | "turns"
+            | "choices"
+            | "candidates"
+            | "tool_calls"
+            | "functionCalls"
+            | "function_calls"
+            | "item"
+            | "message"
+            | "delta"
+            | "content_block"
+            | "serverContent"
+            | "modelTurn"
+            | "clientContent"
+            | "client_content"
+            | "toolCall"
+            | "tool_call"
+            | "toolResponse"
+            | "tool_response"
+            | "functionResponses"
+            | "function_responses"
+            | "audio"
+            | "transcription"
+            | "input_audio_transcription"
+            | "result" => {
                 if !value.is_array() && !value.is_object() || !self.goes_down(depth) {
                     return;
                 }
-                let calls = matches!(key, "functionCalls" | "function_calls");
-                let results = matches!(key, "functionResponses" | "function_responses");
                 if value.is_array() {
-                    value.elements(|item| self.item(item, calls, results, depth + 1));
+                    value.elements(|item| self.item(item, key, depth + 1));
                 } else {
-                    self.item(value, calls, results, depth + 1);
+                    self.item(value, key, depth + 1);
                 }
             }
+            "requests" | "params" | "batch" | "inputConfig" | "input_config" | "body" => {
+                self.enclosed(value, depth);
+            }
+            "models" | "fallbacks" => self.fallbacks(value),
             "function" | "functionCall" | "function_call" => {
-                names(value, |name| keep(&mut self.tool_calls, name, &mut self.readable));
+                let misspelt =
+                    names(value, |name| keep(&mut self.tool_calls, name, &mut self.readable));
+                self.readable &= !misspelt;
             }
             "functionResponse" | "function_response" => {
                 let id = value.member("id").or_else(|| value.member("name"));
@@ -206,28 +239,54 @@ impl MessageFacts {
             _ if depth == 0
                 && !value.is_array()
                 && !value.is_object()
-                && !is_folded(key, "model") => {}
+                && !is_folded(key, "model")
+                && !is_folded(key, "method") => {}
             _ => self.other(key),
         }
     }
 
-    /// One element of a conversation.
-    fn item(&mut self, item: Raw<'_>, calls: bool, results: bool, depth: usize) {
+    /// Models a gateway may take in place of the one that is named: names, or objects with one.
+    fn fallbacks(&mut self, value: Raw<'_>) {
+        value.elements(|model| {
+            let named = model.member("model").and_then(Raw::text);
+            self.also(model.text().or(named));
+        });
+    }
+
+    /// Another model.
+    fn also(&mut self, model: Option<String>) {
+        let Some(model) = model.filter(|it| !self.other_models.contains(it)) else { return };
+        if self.other_models.len() < MAX_MODELS {
+            self.other_models.push(model);
+        } else {
+            self.readable = false;
+        }
+    }
+
+    /// One element of a conversation, which stands under this name.
+    fn item(&mut self, item: Raw<'_>, under: &str, depth: usize) {
         if !item.is_object() {
             return;
         }
+        let calls = matches!(under, "functionCalls" | "function_calls");
+        let results = matches!(under, "functionResponses" | "function_responses");
         let (mut kind, mut name, mut id, mut answers) = (None, None, None, None);
         item.members(|key, value| match key {
             "type" => once(&mut kind, value.text(), &mut self.readable),
             "name" => once(&mut name, value.text(), &mut self.readable),
             "id" => id = value.text(),
+            // What a call is given may have a member of this name too.
+            "model" if under != "input" => {
+                self.also(value.text());
+            }
             "call_id" | "tool_use_id" | "tool_call_id" | "approval_request_id" => {
                 answers = value.text();
             }
             _ => self.part(key, value, depth),
         });
         let kind = kind.unwrap_or_default();
-        if calls || kind.ends_with("_call") || kind.ends_with("tool_use") {
+        let asks = kind == "mcp_approval_request";
+        if calls || asks || kind.ends_with("_call") || kind.ends_with("tool_use") {
             let hosted = || kind.strip_suffix("_call").map(str::to_owned);
             keep(&mut self.tool_calls, name.or_else(hosted), &mut self.readable);
         } else if results || kind.ends_with("_output") || kind.ends_with("tool_result") {
@@ -249,10 +308,16 @@ impl MessageFacts {
                     known = true;
                     keep(&mut self.tools, value.text(), &mut self.readable);
                 }
-                "function" => names(value, |name| {
-                    known = true;
-                    keep(&mut self.tools, name, &mut self.readable);
-                }),
+                "function" => {
+                    let misspelt = names(value, |name| {
+                        known = true;
+                        keep(&mut self.tools, name, &mut self.readable);
+                    });
+                    self.readable &= !misspelt;
+                }
+                "model" => self.also(value.text()),
+                // Of a server of tools: those of it that may be used.
+                "allowed_tools" => self.allowed(value),
                 "tools" | "functionDeclarations" | "function_declarations" => {
                     known = true;
                     if self.goes_down(depth) {
@@ -266,10 +331,16 @@ impl MessageFacts {
         });
     }
 
-    /// A member that is not looked for. Some readers do not tell upper from lower case: of `Model`
-    /// they take the model, and others none.
+    fn allowed(&mut self, value: Raw<'_>) {
+        let list = if value.is_array() { Some(value) } else { value.member("tool_names") };
+        if let Some(list) = list {
+            list.elements(|name| keep(&mut self.tools, name.text(), &mut self.readable));
+        }
+    }
+
+    /// A member that is not looked for.
     fn other(&mut self, key: &str) {
-        self.readable &= !NAMES.iter().any(|name| *name != key && is_folded(key, name));
+        self.readable &= !is_misspelt(key);
     }
 
     fn goes_down(&mut self, depth: usize) -> bool {
@@ -278,31 +349,24 @@ impl MessageFacts {
     }
 }
 
-/// Takes what a member says that may be there once. Of two that differ, two readers would not see
-/// the same one.
-fn once(slot: &mut Option<String>, value: Option<String>, readable: &mut bool) {
-    *readable &= slot.is_none() || value == *slot;
-    *slot = value.or(slot.take());
-}
-
-/// Whether `key` is `name` to a reader that folds case, the two letters beyond ASCII that fold into
-/// it among them.
-fn is_folded(key: &str, name: &str) -> bool {
-    let folded = key.chars().map(|letter| match letter {
-        'ſ' => 's',
-        '\u{212a}' => 'k',
-        letter => letter.to_ascii_lowercase(),
-    });
-    folded.eq(name.chars().map(|letter| letter.to_ascii_lowercase()))
-}
-
-/// Calls `each` for every `name` of an object.
-fn names(object: Raw<'_>, mut each: impl FnMut(Option<String>)) {
+/// Calls `each` for every `name` of an object. Whether it has one that only some readers would find.
+fn names(object: Raw<'_>, mut each: impl FnMut(Option<String>)) -> bool {
+    let mut misspelt = false;
     object.members(|key, value| {
         if key == "name" {
             each(value.text());
+        } else {
+            misspelt |= is_folded(key, "name");
         }
     });
+    misspelt
+}
+
+/// Whether a message of JSON-RPC calls a tool by the `name` of its `params`: it says so, or what it
+/// says is not to be found.
+fn is_tool_call(message: Raw<'_>) -> bool {
+    let says = message.member("method").and_then(Raw::text);
+    says.is_none_or(|method| method == "tools/call")
 }
 
 fn keep(names: &mut Vec<String>, name: Option<String>, readable: &mut bool) {

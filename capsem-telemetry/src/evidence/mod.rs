@@ -19,6 +19,7 @@ mod anthropic;
 mod call;
 mod dialect;
 mod facts;
+mod form;
 mod gemini;
 mod gemini_live;
 mod http;

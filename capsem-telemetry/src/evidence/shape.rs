@@ -33,7 +33,9 @@ pub(super) fn interpreter(api: Api, settings: Settings) -> Option<Box<dyn Interp
 pub(super) fn recognise(first: Payload<'_>) -> Option<Api> {
     let (mut kind, mut method, mut rpc) = (None, None, false);
     let (mut setup, mut session, mut params) = (None, None, None);
-    first.members(|key, value| match key {
+    // Some servers do not tell upper from lower case; what such a message says is not to be judged
+    // then, but it is a message.
+    first.members(|key, value| match &*key.to_ascii_lowercase() {
         "type" => kind = value.str(),
         "jsonrpc" => rpc = value.str().as_deref() == Some("2.0"),
         "method" => method = value.str(),

@@ -1,15 +1,14 @@
 //! What can be wrong with a configuration file. Refuses to know how it is read.
 
-use crate::authority::HostError;
+use crate::{authority::HostError, cli::text_file::Unread};
 use capsem_policy::document::{self, Place};
-use std::{io, path::PathBuf};
 
 /// A configuration file that was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// It could not be read.
-    #[error("cannot read {}: {error}; name a configuration file that can be read", path.display())]
-    Read { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Read(#[from] Unread),
     /// It says something that cannot be.
     #[error("{place}: {problem}")]
     Invalid { place: Place, problem: Problem },

@@ -17,9 +17,9 @@ fn one_line_each() {
         "p.toml:1:1: `version` is missing; add `version = 1`",
     );
     check(
-        &CliError::PolicyFile { path: "p.toml".into(), error: io() },
+        &CliError::MessageFile { path: "m.json".into(), error: io() },
         2,
-        "capsem-mitm: cannot read p.toml: no room; name a rule file that can be read",
+        "capsem-mitm: cannot read m.json: no room; name a file with a message",
     );
     check(&CliError::Stdout(io()), 1, "capsem-mitm: cannot write to stdout: no room");
     check(

@@ -147,6 +147,11 @@ impl Events {
             return self.pass(&event);
         }
         let mut facts = MessageFacts::read(&event.data);
+        if event.data.contains(&b'\n') {
+            // Some clients read every line by itself, and pass over what they cannot.
+            let lines = event.data.split(|byte| *byte == b'\n').map(MessageFacts::read);
+            lines.filter(|line| line.readable).for_each(|line| facts.add(line));
+        }
         self.response = facts.response_id.take().or(self.response.take());
         facts.response_id.clone_from(&self.response);
         let ruling = if event.truncated || !facts.readable {

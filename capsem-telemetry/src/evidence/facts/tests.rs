@@ -92,10 +92,71 @@ fn a_tool_hides_behind_no_other_name() {
     tools(r#"{"function":{"name":"shell","name":"x"}}"#, "shell x");
     tools(r#"{"type":"shell","name":"x"}"#, "x shell");
     tools(r#"{"type":"shell","tools":[]}"#, "shell");
+    tools(r#"{"type":"mcp","server_label":"s","allowed_tools":["shell"]}"#, "shell mcp");
+    tools(r#"{"type":"mcp","allowed_tools":{"tool_names":["shell"]}}"#, "shell mcp");
     check(r#"{"model":"m","functions":[{"name":"shell"}]}"#, Some("m"), "shell", "", "");
     unreadable(br#"{"model":"m","tools":[{"type":"shell","type":"function","name":"x"}]}"#);
     unreadable(br#"{"input":[{"type":"function_call","type":"message","name":"shell"}]}"#);
     unreadable(br#"{"input":[{"type":"function_call","name":"shell","name":"x"}]}"#);
+}
+
+#[test]
+fn every_model_that_is_named() {
+    let models = |message: &str, expected: &[&str]| {
+        let facts = MessageFacts::read(message.as_bytes());
+        assert_eq!(facts.models().collect::<Vec<_>>(), expected, "{message}");
+        assert!(facts.readable, "{message}");
+    };
+    models(r#"{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}}]}"#, &["a", "b"]);
+    models(
+        r#"{"batch":{"inputConfig":{"requests":{"requests":[{"request":{"model":"a"}}]}}}}"#,
+        &["a"],
+    );
+    models(r#"{"requests":[{"model":"models/e","content":{}}]}"#, &["models/e"]);
+    models(r#"{"custom_id":"1","url":"/v1/responses","body":{"model":"a"}}"#, &["a"]);
+    models(r#"{"model":"a","models":["b","a","b"],"fallbacks":[{"model":"c"}]}"#, &["a", "b", "c"]);
+    models(r#"{"model":"a","tools":[{"type":"image_generation","model":"b"}]}"#, &["a", "b"]);
+    models(
+        r#"{"type":"session.update","session":{"audio":{"input":{"transcription":{"model":"a"}}}}}"#,
+        &["a"],
+    );
+    models(r#"{"type":"message_start","message":{"id":"1","model":"a"}}"#, &["a"]);
+    // What a tool is given is no request.
+    models(r#"{"content":[{"type":"tool_use","name":"t","input":{"model":"a"}}]}"#, &[]);
+    let many: Vec<_> = (0..66).map(|n| format!("\"{n}\"")).collect();
+    unreadable(format!("{{\"models\":[{}]}}", many.join(",")).as_bytes());
+}
+
+#[test]
+fn tools_of_batches_and_of_the_model_context_protocol() {
+    check(
+        r#"{"requests":[{"params":{"tools":[{"name":"a"}],"messages":[{"content":[{"type":"tool_use",
+           "name":"b"}]}]}}]}"#,
+        None,
+        "a",
+        "b",
+        "",
+    );
+    let call =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{}}}"#;
+    check(call, None, "", "a", "");
+    check(&format!("[{call}]"), None, "", "a", "");
+    check(&call.replace("tools/call", "prompts/get"), None, "", "", "");
+    check(
+        r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","inputSchema":{}}]}}"#,
+        None,
+        "a",
+        "",
+        "",
+    );
+    for (from, to) in [
+        ("\"method\"", "\"Method\""),
+        ("\"params\"", "\"Params\""),
+        ("\"name\"", "\"Name\""),
+        ("\"method\":", "\"method\":\"ping\",\"method\":"),
+    ] {
+        unreadable(call.replace(from, to).as_bytes());
+    }
 }
 
 #[test]
@@ -131,6 +192,9 @@ fn what_two_readers_could_read_differently_is_not_readable() {
         unreadable(format!(r#"{{"model":"m","{key}":[]}}"#).as_bytes());
     }
     unreadable(br#"{"Model":"m"}"#);
+    unreadable(br#"{"type":"session.update","type":"response.create"}"#);
+    unreadable(br#"{"tools":[{"type":"function","function":{"Name":"a"}}]}"#);
+    unreadable(br#"{"messages":[{"tool_calls":[{"function":{"NAME":"a"}}]}]}"#);
     unreadable(br#"{"tools":[{"type":"function","Name":"a"}]}"#);
     unreadable(br#"{"input":[{"Type":"function_call","name":"a"}]}"#);
     let deep =
@@ -170,4 +234,9 @@ fn bodies() {
     assert_eq!(read(None, 5), None);
     assert_eq!(read(Some("x-unknown"), 100), None);
     assert_eq!(read(Some("gzip"), 100), None);
+    // To a decoder of br it is a stream of nothing; to who does not heed codings it is a request.
+    let both = b"\n{\"model\":\"m\"}";
+    for coding in ["br", "deflate", "identity,br"] {
+        assert_eq!(MessageFacts::of_body(Some(coding), both, 100), None, "{coding}");
+    }
 }
