@@ -5,6 +5,7 @@ use crate::{
     program::{configure, serve, terminate, text},
     support::{Client, Connection, Front, HOST, Path, Upstream, check_whole, only, soon, upgrade},
 };
+use capsem_telemetry::sink::{Sink as _, Sqlite};
 use rustix::{
     fs::{CWD, Mode, OFlags, fcntl_setfl, mkfifoat, open},
     process::{Pid, Resource, Rlimit, prlimit},
@@ -216,8 +217,7 @@ fn failed(number: usize) -> Vec<u8> {
 
 /// The records of a database as lines.
 fn stored(database: &FilePath) -> String {
-    let database = rusqlite::Connection::open(database).unwrap();
-    let mut statement = database.prepare("SELECT record FROM records ORDER BY seq").unwrap();
-    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    rows.map(|row| row.unwrap() + "\n").collect()
+    let mut lines = String::new();
+    Sqlite::open(database).unwrap().read_back(&mut |line| lines.extend([line, "\n"])).unwrap();
+    lines
 }
