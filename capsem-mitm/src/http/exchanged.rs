@@ -206,6 +206,7 @@ impl Exchanged {
         let reason = ruling.reason.clone().unwrap_or_default();
         let read = evidence.take().and_then(|mut evidence| {
             evidence.response_data(log.elapsed(), said);
+            log.rate_limits(evidence.take_rate_limits());
             let (calls, read, _) = evidence.finish(log.elapsed(), true);
             let error = CallError { code: ruling.rule.clone(), message: Some(reason.clone()) };
             let denied =

@@ -98,13 +98,16 @@ impl HttpEvidence {
         }
     }
 
-    /// Reads the headers of the final response for what they say of rate limits and of the
-    /// service's own time. What else is among them is passed over.
+    /// Reads the headers of the final response for what they say of rate limits, of the service's
+    /// own time, and of the model where `openai-model` has a longer name. What else is among them
+    /// is passed over.
     pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
-        let mut processing = None;
+        let (mut processing, mut model) = (None, None);
         let headers = headers.into_iter().inspect(|(name, value)| {
             if name.eq_ignore_ascii_case("openai-processing-ms") {
                 processing = amount(value);
+            } else if name.eq_ignore_ascii_case("x-openai-model") {
+                model = Some(*value);
             }
         });
         match &mut self.0 {
@@ -114,6 +117,9 @@ impl HttpEvidence {
                 exchange.limits.headers(headers);
                 if let Some(processing) = processing {
                     exchange.processed_in(processing.whole());
+                }
+                if let Some(model) = model {
+                    exchange.routed_to(model);
                 }
             }
         }

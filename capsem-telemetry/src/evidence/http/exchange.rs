@@ -121,6 +121,13 @@ impl Exchange {
         };
     }
 
+    /// The model a header names; that of the shorter name goes before it.
+    pub(super) fn routed_to(&mut self, model: &str) {
+        if let Some(call) = &mut self.call {
+            call.model_routed.get_or_insert_with(|| json::bounded(model).to_owned());
+        }
+    }
+
     /// What the service says of its own time in the head.
     pub(super) fn processed_in(&mut self, processing_ms: u64) {
         if let Some(call) = &mut self.call {
