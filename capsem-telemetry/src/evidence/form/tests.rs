@@ -102,6 +102,11 @@ fn forms_in_one_line() {
 fn lines() {
     let read = |text: &str| MessageFacts::read_lines(text.as_bytes());
     assert!(read("{\"model\":\"a\"}\r\n\r\n{\"model\":\"b\"}\n").models().eq(["a", "b"]));
+    assert!(read(&"{}\n".repeat(MAX_LINES)).readable);
+    assert!(!read(&"{}\n".repeat(MAX_LINES + 1)).readable);
+    // The same names again and again are no more names.
+    let again = "{\"tools\":[{\"name\":\"a\"},{\"name\":\"b\"}]}\n".repeat(5000);
+    assert_eq!((read(&again).tools.join(" "), read(&again).readable), ("a b".to_owned(), true));
     for text in ["", "{\"model\":\"a\"} {}", "{}\n{\"model\":", "{\n\"model\":1\n}}"] {
         assert!(!read(text).readable, "{text}");
     }
