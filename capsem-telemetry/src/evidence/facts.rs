@@ -98,9 +98,15 @@ impl MessageFacts {
     pub fn add(&mut self, other: Self) {
         let Self { model, other_models, tools, tool_calls, tool_results, .. } = other;
         model.into_iter().chain(other_models).for_each(|model| self.also(Some(model)));
-        self.tools.extend(tools);
-        self.tool_calls.extend(tool_calls);
-        self.tool_results.extend(tool_results);
+        for (names, others) in [
+            (&mut self.tools, tools),
+            (&mut self.tool_calls, tool_calls),
+            (&mut self.tool_results, tool_results),
+        ] {
+            for name in others {
+                keep(names, Some(name), &mut self.readable);
+            }
+        }
     }
 
     /// Whether a message, or the start of one, begins as a JSON object or array does, in UTF-8 or in
@@ -370,7 +376,10 @@ fn is_tool_call(message: Raw<'_>) -> bool {
 }
 
 fn keep(names: &mut Vec<String>, name: Option<String>, readable: &mut bool) {
+    /// The first names, which the requests of a batch say again and again.
+    const AGAIN: usize = 64;
     match name {
+        Some(name) if names.iter().take(AGAIN).any(|known| *known == name) => {}
         Some(name) if names.len() < MAX_NAMES => names.push(name),
         Some(_) => *readable = false,
         None => {}

@@ -13,6 +13,10 @@ use crate::percent;
 /// Bytes of the head of one part.
 const MAX_HEAD: usize = 8 * 1024;
 
+/// Lines that are looked at: more than the requests that a batch may have. A text with more counts as
+/// one that could not be read.
+const MAX_LINES: usize = 64 * 1024;
+
 /// Fields that are looked at. A form with more counts as one that could not be read.
 const MAX_FIELDS: usize = 1024;
 
@@ -46,7 +50,10 @@ impl MessageFacts {
         }
         let mut all = Self { readable: true, ..Self::default() };
         let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        for line in lines.filter(|line| !line.is_empty()) {
+        for (nth, line) in lines.filter(|line| !line.is_empty()).enumerate() {
+            if nth == MAX_LINES {
+                return whole;
+            }
             let one = Self::read(line);
             if !one.readable {
                 return whole;
@@ -54,6 +61,22 @@ impl MessageFacts {
             all.add(one);
         }
         Self { readable: all.readable && !text.is_empty(), ..all }
+    }
+
+    /// Adds what the lines say that are messages by themselves, of a text that is read as one: some
+    /// readers take each line, and pass over what they cannot read.
+    pub fn add_lines(&mut self, text: &[u8]) {
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| Self::begins_as_json(line));
+        for (nth, line) in lines.enumerate() {
+            self.readable &= nth < MAX_LINES;
+            if nth >= MAX_LINES {
+                return;
+            }
+            let line = Self::read(line);
+            if line.readable {
+                self.add(line);
+            }
+        }
     }
 
     fn field(&mut self, field: &Field<'_>) {

@@ -148,9 +148,7 @@ impl Events {
         }
         let mut facts = MessageFacts::read(&event.data);
         if event.data.contains(&b'\n') {
-            // Some clients read every line by itself, and pass over what they cannot.
-            let lines = event.data.split(|byte| *byte == b'\n').map(MessageFacts::read);
-            lines.filter(|line| line.readable).for_each(|line| facts.add(line));
+            facts.add_lines(&event.data);
         }
         self.response = facts.response_id.take().or(self.response.take());
         facts.response_id.clone_from(&self.response);
