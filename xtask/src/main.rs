@@ -21,6 +21,7 @@ mod namespace;
 mod paths;
 mod process;
 mod proxy;
+mod sinks;
 mod soak;
 mod socket;
 mod tls;
@@ -52,6 +53,8 @@ enum Task {
     Attacks(attacks::Arguments),
     /// The built program killed under traffic, again and again, on one ledger
     Kills(kills::Arguments),
+    /// The built program under traffic while its ledger can take nothing, and after
+    Sinks(sinks::Arguments),
     /// Figures beside those of others, measured in one run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Task::Soak(arguments) => soak::soak(&arguments),
         Task::Attacks(arguments) => attacks::attacks(&arguments),
         Task::Kills(arguments) => kills::kills(&arguments),
+        Task::Sinks(arguments) => sinks::sinks(&arguments),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Ci(step) => ci::run(&step),
         Task::Demo => demo::demo(),

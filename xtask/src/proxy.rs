@@ -5,10 +5,11 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Pid;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -162,7 +163,12 @@ impl Setup {
 
     /// The program reads the same out of both ledgers.
     pub(crate) fn check_sinks_agree(&self) -> Result<()> {
-        let [jsonl, sqlite] = [self.jsonl(), self.ledger()].map(|file| {
+        Self::check_agree(&self.jsonl(), &self.ledger())
+    }
+
+    /// The same for ledgers elsewhere.
+    pub(crate) fn check_agree(jsonl: &Path, sqlite: &Path) -> Result<()> {
+        let [jsonl, sqlite] = [jsonl, sqlite].map(|file| {
             process::read(Command::new(program()).arg("ledger").arg(file).arg("--json"))
         });
         ensure!(jsonl? == sqlite?, "events.jsonl and session.db say different things");
@@ -206,22 +212,32 @@ impl Served {
         self.child.id().map(Vitals::of).context("capsem-mitm has ended")
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> Result<Pid> {
+        let id = self.child.id().context("capsem-mitm has ended")?;
+        Pid::from_raw(id.cast_signed()).context("process id 0")
+    }
+
     /// Ends it by SIGKILL: it hears nothing of it.
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("cannot kill capsem-mitm")
     }
 
     /// Ends it by SIGINT; fails unless it drains and exits with 0.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        if let Some(id) = self.child.id() {
-            process::interrupt(id)?;
-        }
-        let status = tokio::time::timeout(PATIENCE, self.child.wait())
-            .await
-            .context("capsem-mitm did not end after SIGINT")??;
+    pub(crate) async fn stop(self) -> Result<()> {
+        let status = self.end().await?;
         if !status.success() {
             bail!("capsem-mitm ended with {status}");
         }
         Ok(())
+    }
+
+    /// Ends it by SIGINT, however it takes it.
+    pub(crate) async fn end(mut self) -> Result<ExitStatus> {
+        if let Some(id) = self.child.id() {
+            process::interrupt(id)?;
+        }
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        Ok(ended.context("capsem-mitm did not end after SIGINT")??)
     }
 }
