@@ -37,7 +37,8 @@ impl Verdict {
     fn at_most(what: &str, found: f64, most: f64) -> Self {
         let reached = found <= most;
         let word = if reached { "reached" } else { "NOT REACHED" };
-        Self { text: format!("{what}, goal {most}, {word}"), reached }
+        let shown = (most * 1e3).round() / 1e3;
+        Self { text: format!("{what}, goal {shown}, {word}"), reached }
     }
 }
 
