@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::namespace::{self, Inside};
@@ -62,6 +62,11 @@ pub(crate) fn sinks(arguments: &Arguments) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(cases_inside(arguments));
     }
+    ensure!(
+        ALL.into_iter().any(|case| arguments.wants(case)),
+        "no case has these words in its name; there are: {}",
+        ALL.map(Case::name).join("; ")
+    );
     proxy::build()?;
     if !namespace::reenter(&arguments.inside())?.success() {
         bail!("not every case passed; the files of each are in {}", folder().display());
@@ -113,11 +118,8 @@ async fn cases_inside(arguments: &Arguments) -> Result<()> {
     if let Some(file) = &arguments.json {
         fs::write(file, serde_json::to_string_pretty(&rows)?)?;
     }
-    match (rows.len(), failed) {
-        (0, 0) => bail!("no case has these words in its name"),
-        (_, 0) => Ok(()),
-        _ => bail!("{failed} cases failed"),
-    }
+    ensure!(failed == 0, "{failed} cases failed");
+    Ok(())
 }
 
 fn folder() -> PathBuf {
