@@ -229,8 +229,10 @@ impl<'a> Approved<'a> {
                 && !(shown.unjudged.contains(&number) && plan.unjudged(number) == Verdict::Forward);
             let before = approved.data.len();
             if frame.is_control() {
-                // One that is not whole waits for its end where messages are held.
-                if frame.is_whole || !holds {
+                // One that is not whole waits for its end where messages are held, or for the
+                // verdict of the message it came behind.
+                let behind = number.checked_sub(1).map(|last| plan.verdict(last));
+                if frame.is_whole || !holds || behind == Some(Verdict::Wait) {
                     approved.control.push((frame, [held.unwrap_or(before), before]));
                 }
                 continue;
