@@ -78,7 +78,7 @@ pub(super) struct Payload<'a> {
 }
 
 /// What became of reading an object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
     /// At least one member was read.
     pub(super) any: bool,

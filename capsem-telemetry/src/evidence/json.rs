@@ -150,12 +150,9 @@ pub(crate) fn bounded(text: &str) -> &str {
 /// The longest prefix of `payload` that is text. A payload cut by a limit may end inside a
 /// character; a whole one that is not text shows as a shorter prefix.
 pub(crate) fn text_prefix(payload: &[u8]) -> &str {
-    match std::str::from_utf8(payload) {
+    match simdutf8::basic::from_utf8(payload) {
         Ok(text) => text,
-        Err(error) => payload
-            .get(..error.valid_up_to())
-            .and_then(|valid| std::str::from_utf8(valid).ok())
-            .unwrap_or_default(),
+        Err(_) => payload.utf8_chunks().next().map_or("", |chunk| chunk.valid()),
     }
 }
 

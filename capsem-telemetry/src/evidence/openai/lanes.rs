@@ -16,7 +16,7 @@ use super::super::json;
 use super::super::log::{Interpreter, Log};
 use super::super::remembered::Remembered;
 use super::item;
-use super::responses::{self, Event};
+use super::responses::{self, Event, Request};
 
 mod unnamed;
 
@@ -130,8 +130,8 @@ impl Lanes {
         // client, and then the response goes on to its own end.
     }
 
-    fn create(&mut self, now: Duration, message: Payload<'_>) {
-        let mut call = self.requested(now, message);
+    fn create(&mut self, now: Duration, message: Payload<'_>, request: &Request<'_>) {
+        let mut call = self.requested(now, message, request);
         call.match_results(&self.log.context);
         self.named |= call.stream_id.is_some();
         // A lane whose response met an error is free again when its client goes on in it.
@@ -150,9 +150,9 @@ impl Lanes {
     }
 
     /// The call a request of the client asks for.
-    fn requested(&self, now: Duration, message: Payload<'_>) -> Call {
+    fn requested(&self, now: Duration, message: Payload<'_>, request: &Request<'_>) -> Call {
         let mut call = Call::new(&self.log.context, Initiator::Client, now);
-        responses::create(&mut call, message);
+        request.apply(&mut call);
         call.request_bytes = message.len;
         call.keep_request(message);
         call
@@ -283,20 +283,15 @@ impl Lanes {
 
 impl Interpreter for Lanes {
     fn client(&mut self, now: Duration, message: Payload<'_>) {
-        let (mut kind, mut id, mut input) = (None, None, None);
-        let walked = message.members(|key, value| match key {
-            "type" => kind = value.str(),
-            "response_id" => id = value.text(),
-            "input" => input = Some(value),
-            _ => {}
-        });
-        self.log.took(walked);
-        match kind.as_deref() {
-            Some("response.create") => self.create(now, message),
+        let request = Request::read(message);
+        self.log.took(request.walked);
+        match request.kind.as_deref() {
+            Some("response.create") => self.create(now, message, &request),
             Some("response.inject") => {
+                let id = &request.response_id;
                 let flight =
-                    self.open.iter_mut().find(|it| id.is_some() && it.call.response_id == id);
-                if let (Some(flight), Some(input)) = (flight, input) {
+                    self.open.iter_mut().find(|it| id.is_some() && it.call.response_id == *id);
+                if let (Some(flight), Some(input)) = (flight, request.input) {
                     item::input(&mut flight.call, input, false);
                     flight.call.match_results(&self.log.context);
                 }
@@ -312,10 +307,11 @@ impl Interpreter for Lanes {
     }
 
     fn denied(&mut self, now: Duration, message: Payload<'_>, why: &CallError) -> bool {
-        if !responses::is_create(message) {
+        let request = Request::read(message);
+        if !request.asks() {
             return false;
         }
-        let mut call = self.requested(now, message);
+        let mut call = self.requested(now, message, &request);
         call.error = Some(why.clone());
         self.log.end(call, now, CallStatus::Denied);
         true

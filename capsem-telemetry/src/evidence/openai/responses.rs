@@ -13,34 +13,62 @@ use super::super::json::{self, Raw};
 use super::super::limits::{Limits, Said, word};
 use super::{asides, item, usage};
 
-/// Reads a request: a body of `POST /responses`, or a `response.create`.
-pub(super) fn create(call: &mut Call, request: Payload<'_>) {
-    let (mut input, mut continues) = (None, false);
-    let walked = request.members(|key, value| match key {
-        "model" => call.model_requested = value.text(),
-        "previous_response_id" => call.previous_response_id = value.text(),
-        "stream_id" => call.stream_id = value.text(),
-        "generate" => call.warmup = value.truth() == Some(false),
-        "conversation" => continues = value.present().is_some(),
-        "input" => input = Some(value),
-        _ => {}
-    });
-    call.took(walked);
-    if let Some(input) = input {
-        item::input(call, input, call.previous_response_id.is_none() && !continues);
+/// What a client says: a body of `POST /responses`, or an event.
+#[derive(Default)]
+pub(super) struct Request<'a> {
+    pub(super) kind: Option<Cow<'a, str>>,
+    pub(super) response_id: Option<String>,
+    pub(super) input: Option<Raw<'a>>,
+    model: Option<Raw<'a>>,
+    previous: Option<Raw<'a>>,
+    stream_id: Option<Raw<'a>>,
+    generate: Option<Raw<'a>>,
+    conversation: Option<Raw<'a>>,
+    /// It wraps its fields in `response`, as Realtime's event of the same name does.
+    wrapped: bool,
+    pub(super) walked: Walked,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn read(request: Payload<'a>) -> Self {
+        let mut read = Self::default();
+        read.walked = request.members(|key, value| match key {
+            "type" => read.kind = value.str(),
+            "response_id" => read.response_id = value.text(),
+            "input" => read.input = Some(value),
+            "model" => read.model = Some(value),
+            "previous_response_id" => read.previous = Some(value),
+            "stream_id" => read.stream_id = Some(value),
+            "generate" => read.generate = Some(value),
+            "conversation" => read.conversation = value.present(),
+            "response" => read.wrapped = true,
+            _ => {}
+        });
+        read
+    }
+
+    /// Whether it asks for a response in this API's way.
+    pub(super) fn asks(&self) -> bool {
+        self.kind.as_deref() == Some("response.create") && !self.wrapped
+    }
+
+    /// What the call is that it asks for.
+    pub(super) fn apply(&self, call: &mut Call) {
+        call.took(self.walked);
+        call.model_requested = self.model.and_then(Raw::text);
+        call.previous_response_id = self.previous.and_then(Raw::text);
+        call.stream_id = self.stream_id.and_then(Raw::text);
+        call.warmup = self.generate.and_then(Raw::truth) == Some(false);
+        if let Some(input) = self.input {
+            let continues = call.previous_response_id.is_some() || self.conversation.is_some();
+            item::input(call, input, !continues);
+        }
     }
 }
 
-/// Whether a message asks for a response in this API's way. (Realtime has an event of the same
-/// name, which wraps its fields in `response`.)
+/// Whether a message asks for a response in this API's way.
 pub(in super::super) fn is_create(message: Payload<'_>) -> bool {
-    let (mut create, mut wrapped) = (false, false);
-    message.members(|key, value| match key {
-        "type" => create = value.str().as_deref() == Some("response.create"),
-        "response" => wrapped = true,
-        _ => {}
-    });
-    create && !wrapped
+    Request::read(message).asks()
 }
 
 /// A server event, taken apart as far as any call needs it.
@@ -289,7 +317,7 @@ pub(in super::super) struct Responses;
 
 impl Dialect for Responses {
     fn request(&mut self, call: &mut Call, body: Payload<'_>) {
-        create(call, body);
+        Request::read(body).apply(call);
     }
 
     fn event(
