@@ -3,6 +3,7 @@
 //! What a run finds to keep goes to `target/fuzz-corpus`, never into the committed seeds.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -48,8 +49,7 @@ pub(super) fn smoke(arguments: &Arguments) -> Result<String> {
     CARGO_FUZZ.ready()?;
     process::run(cargo_fuzz()?.arg("build"))?;
     for target in wanted {
-        let kept = paths::target().join("fuzz-corpus").join(target);
-        fs::create_dir_all(&kept)?;
+        let kept = kept(target)?;
         let mut run = cargo_fuzz()?;
         run.arg("run").arg(target).arg(kept).arg(format!("corpus/{target}"));
         let limit = format!("-max_total_time={}", arguments.seconds);
@@ -59,8 +59,15 @@ pub(super) fn smoke(arguments: &Arguments) -> Result<String> {
     Ok(format!("{} targets, {} s each, nothing found", wanted.len(), arguments.seconds))
 }
 
+/// Where the inputs are that runs of a target found and kept.
+pub(super) fn kept(target: &str) -> Result<PathBuf> {
+    let kept = paths::target().join("fuzz-corpus").join(target);
+    fs::create_dir_all(&kept)?;
+    Ok(kept)
+}
+
 /// cargo-fuzz under the nightly toolchain, in the fuzz workspace.
-fn cargo_fuzz() -> Result<Command> {
+pub(super) fn cargo_fuzz() -> Result<Command> {
     let mut command = tool::on_nightly();
     command.arg(CARGO_FUZZ.ready()?).arg("fuzz").env_remove("CARGO_TARGET_DIR");
     command.current_dir(paths::root().join("fuzz"));
@@ -68,7 +75,7 @@ fn cargo_fuzz() -> Result<Command> {
 }
 
 /// Every target, by its file.
-fn targets() -> Result<Vec<String>> {
+pub(super) fn targets() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(paths::root().join("fuzz/fuzz_targets"))? {
         let path = entry?.path();

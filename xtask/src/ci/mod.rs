@@ -5,6 +5,7 @@
 
 mod arrows;
 mod cargo;
+mod coverage;
 mod deny;
 mod fuzz;
 mod instructions;
@@ -24,7 +25,7 @@ use crate::{accept, conformance, faults, kills, soak};
 /// The steps that are tasks too.
 #[derive(Subcommand)]
 pub(crate) enum Step {
-    /// Every step below but `miri`, `shuttle` and `mutants`, then `conformance --quick`, `faults --quick`, ten
+    /// Every step below but `coverage`, `miri`, `shuttle` and `mutants`, then `conformance --quick`, `faults --quick`, ten
     /// `kills`, a minute of `soak` and `accept`; ends with `N passed, N failed`
     Ci,
     /// Formatting, as rustfmt.toml has it
@@ -45,6 +46,8 @@ pub(crate) enum Step {
     Deny(deny::Arguments),
     /// The fuzz targets, some seconds each, on nightly
     Fuzz(fuzz::Arguments),
+    /// What of the code the inputs of the fuzz targets reach, on nightly; not in ci
+    Coverage,
     /// What fixed pieces of work cost in instructions, against the record, by valgrind
     Instructions(instructions::Arguments),
     /// The codec's unit tests under Miri, on nightly; not in ci
@@ -68,6 +71,7 @@ pub(crate) fn run(step: &Step) -> Result<()> {
         Step::Tidy => tidy::check(),
         Step::Deny(arguments) => deny::check(arguments),
         Step::Fuzz(arguments) => fuzz::smoke(arguments),
+        Step::Coverage => coverage::report(),
         Step::Instructions(arguments) => instructions::check(arguments),
         Step::Miri(arguments) => miri::check(arguments),
         Step::Shuttle => shuttle::check(),
