@@ -132,6 +132,11 @@ pub struct TelemetryConfig {
     pub ledger: Option<PathBuf>,
     /// Records as lines of JSON.
     pub jsonl: Option<JsonlTarget>,
+    /// A collector that gets a span of each model call, without its content. Best effort in either
+    /// mode: what it does not take is dropped and counted, and nothing waits for it. The ledger is
+    /// the evidence.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::Endpoint>,
     /// What happens to traffic whose records cannot be taken. Default closed: it stops.
     pub mode: Mode,
     /// Whether the content of model calls and tool uses is recorded, redacted. Default false: it
@@ -141,7 +146,14 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { ledger: None, jsonl: None, mode: Mode::Closed, capture_bodies: false }
+        Self {
+            ledger: None,
+            jsonl: None,
+            #[cfg(feature = "otlp")]
+            otlp: None,
+            mode: Mode::Closed,
+            capture_bodies: false,
+        }
     }
 }
 

@@ -46,6 +46,8 @@ mod guard;
 mod http;
 #[cfg(feature = "proxy")]
 mod judge;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "proxy")]
 mod process;
 #[cfg(feature = "proxy")]

@@ -43,6 +43,13 @@ impl Id {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Self(start.wrapping_add(step.wrapping_mul(count)) & MASK)
     }
+
+    /// The bytes its digits stand for.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn bytes(self) -> [u8; 6] {
+        let [_, _, bytes @ ..] = self.0.to_be_bytes();
+        bytes
+    }
 }
 
 /// 64 bits from the randomness the standard library keys its hash maps with.

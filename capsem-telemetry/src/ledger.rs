@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::sink::Sink;
-use crate::{Error, Record};
+use crate::{Error, Record, Timestamp};
 use queue::{Admission, Queue};
 use resume::{Resumed, resume};
 use writer::Writer;
@@ -92,13 +92,26 @@ impl Ledger {
     /// `fault` of class `interrupted` and an `ended`, for each connection a `closed`.
     ///
     /// Fails if a sink cannot be read back, or the system has no thread to give.
-    pub fn start(mut sinks: Vec<Box<dyn Sink>>, mode: Mode) -> Result<(Self, LedgerTask), Error> {
+    pub fn start(sinks: Vec<Box<dyn Sink>>, mode: Mode) -> Result<(Self, LedgerTask), Error> {
+        Self::start_watched(sinks, mode, |_, _| {})
+    }
+
+    /// The same, with something beside the sinks that is shown each record it is given, and its time,
+    /// once and in order, whether or not a sink can keep it.
+    ///
+    /// `watch` is called on the writer's thread and must not block: the sinks wait for it. It is
+    /// dropped when the ledger has been finished.
+    pub fn start_watched(
+        mut sinks: Vec<Box<dyn Sink>>,
+        mode: Mode,
+        watch: impl FnMut(Timestamp, &Record) + Send + 'static,
+    ) -> Result<(Self, LedgerTask), Error> {
         let Resumed { last, ends } = resume(&mut sinks)?;
         let queue = Arc::new(Queue::new(mode));
         for end in ends {
             queue.push(end, None);
         }
-        let writer = Writer::new(Arc::clone(&queue), sinks, mode, last);
+        let writer = Writer::new(Arc::clone(&queue), sinks, Box::new(watch), mode, last);
         let (exit, exited) = channel();
         thread::Builder::new()
             .name("ledger".to_owned())

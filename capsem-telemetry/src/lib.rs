@@ -7,6 +7,7 @@
 //! - [`evidence`]: model calls read from messages and bodies.
 //! - [`genai`]: a call as OpenTelemetry's attributes.
 //! - [`Ledger`] and [`sink`]: where records go. [`read`]: how they come back.
+//! - `otlp`, behind the feature of that name: calls as spans, in batches for a collector.
 //!
 //! It refuses to know sockets, frames and TLS. No other crate turns a record into text.
 
@@ -21,6 +22,8 @@ pub mod fuzzing;
 pub mod genai;
 mod id;
 mod ledger;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod percent;
 pub mod read;
 mod record;

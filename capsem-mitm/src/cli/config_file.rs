@@ -100,14 +100,6 @@ pub(crate) fn parse(
     Ok(config)
 }
 
-/// Refuses a key of a later version: reading on without it could let through what it would refuse.
-fn later(table: &Table<'_>, key: &str, name: &'static str) -> Result<(), ConfigError> {
-    match table.get(key) {
-        Some(item) => Err(ConfigError::invalid(item.key_place(), Problem::Unsupported(name))),
-        None => Ok(()),
-    }
-}
-
 fn listen(table: &Table<'_>, config: &mut Config) -> Result<(), ConfigError> {
     table.only(&["proxy", "transparent"])?;
     config.listen.proxy = table.get("proxy").map(|item| address(&item)).transpose()?;
@@ -175,14 +167,16 @@ fn policy(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(), C
 }
 
 fn telemetry(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<(), ConfigError> {
-    later(table, "otlp", "telemetry.otlp")?;
-    table.only(&["ledger", "jsonl", "mode", "capture_bodies"])?;
+    table.only(&["ledger", "jsonl", "otlp", "mode", "capture_bodies"])?;
     config.telemetry.ledger = table.get("ledger").map(|item| path(&item, paths)).transpose()?;
     if let Some(item) = table.get("jsonl") {
         config.telemetry.jsonl = Some(match item.string()? {
             "-" => JsonlTarget::Stdout,
             _ => JsonlTarget::File(path(&item, paths)?),
         });
+    }
+    if let Some(item) = table.get("otlp") {
+        otlp(&item, config)?;
     }
     if let Some(item) = table.get("mode") {
         config.telemetry.mode = match item.string()? {
@@ -195,6 +189,20 @@ fn telemetry(table: &Table<'_>, config: &mut Config, paths: &Paths) -> Result<()
         config.telemetry.capture_bodies = item.boolean()?;
     }
     Ok(())
+}
+
+#[cfg(feature = "otlp")]
+fn otlp(item: &Item<'_>, config: &mut Config) -> Result<(), ConfigError> {
+    let endpoint = item.string()?.parse();
+    let invalid = |error| ConfigError::invalid(item.place(), Problem::Collector(error));
+    config.telemetry.otlp = Some(endpoint.map_err(invalid)?);
+    Ok(())
+}
+
+/// Refuses what this build has not: reading on without it would lose what is asked for in silence.
+#[cfg(not(feature = "otlp"))]
+fn otlp(item: &Item<'_>, _: &mut Config) -> Result<(), ConfigError> {
+    Err(ConfigError::invalid(item.key_place(), Problem::NotBuiltIn("telemetry.otlp", "otlp")))
 }
 
 fn limits(table: &Table<'_>, limits: &mut Limits) -> Result<(), ConfigError> {

@@ -21,6 +21,8 @@ mod run;
 mod serve;
 mod session;
 mod signals;
+#[cfg(feature = "otlp")]
+mod spans;
 mod text_file;
 
 use self::{

@@ -1,5 +1,7 @@
 //! A proxy and its ledger, from start to end: what `serve` and `run` have in common.
 
+#[cfg(feature = "otlp")]
+use super::spans;
 use super::{asker::CommandAsker, descriptors, error::CliError, processes::Local, reload::Reload};
 use crate::{
     Addresses, Asker, Processes, Proxy, Services,
@@ -28,6 +30,8 @@ pub(crate) struct Session {
     certificate: PathBuf,
     certificate_pem: String,
     records: Ledger,
+    #[cfg(feature = "otlp")]
+    exporter: Option<crate::otlp::Exporter>,
 }
 
 impl Session {
@@ -53,12 +57,24 @@ impl Session {
             None => {}
         }
         sinks.extend(also);
-        let (ledger, task) = Ledger::start(sinks, config.telemetry.mode)?;
+        #[cfg(feature = "otlp")]
+        let (exporter, watch) = spans::start(config.telemetry.otlp.take());
+        #[cfg(not(feature = "otlp"))]
+        let watch = |_, _: &_| {};
+        let (ledger, task) = Ledger::start_watched(sinks, config.telemetry.mode, watch)?;
         let asker = CommandAsker::new(&config.asker).map(|it| Box::new(it) as Box<dyn Asker>);
         let processes = Some(Arc::new(Local) as Arc<dyn Processes>);
         let services = Services { asker, processes, ..Services::default() };
         let proxy = Proxy::bind_with(config, policy, authority, ledger.clone(), services).await?;
-        Ok(Self { proxy, ledger: task, certificate, certificate_pem, records: ledger })
+        Ok(Self {
+            proxy,
+            ledger: task,
+            certificate,
+            certificate_pem,
+            records: ledger,
+            #[cfg(feature = "otlp")]
+            exporter,
+        })
     }
 
     /// Where the listeners are.
@@ -83,7 +99,7 @@ impl Session {
     }
 
     /// Serves until `drain` resolves, lets what is under way finish unless `now` resolves, and ends
-    /// the ledger.
+    /// the ledger and what stands beside it.
     pub(crate) async fn run(
         self,
         drain: impl Future<Output = ()> + Send,
@@ -92,6 +108,10 @@ impl Session {
         self.proxy.run(drain, now).await;
         let ledger = self.ledger;
         let finished = tokio::task::spawn_blocking(move || ledger.finish(LEDGER_TIME)).await;
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = self.exporter {
+            spans::finish(exporter).await;
+        }
         Ok(finished.map_err(|error| CliError::Runtime(error.into()))??)
     }
 }

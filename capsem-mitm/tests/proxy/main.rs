@@ -26,6 +26,8 @@ mod http;
 mod inside;
 #[cfg(feature = "cli")]
 mod loading;
+#[cfg(all(feature = "cli", feature = "otlp"))]
+mod otlp;
 mod panics;
 #[cfg(feature = "cli")]
 mod program;

@@ -396,3 +396,26 @@ fn a_ledger_without_sinks_takes_everything() {
     ledger.record(numbered(1));
     assert_eq!(task.finish(SOON).expect("finished"), Summary { written: 1, lost: 0 });
 }
+
+#[tokio::test]
+async fn who_watches_sees_each_record_once_whatever_the_sinks_do() {
+    for (mode, order) in [
+        (Mode::Closed, Order::Take),
+        (Mode::Closed, Order::Fail(1)),
+        (Mode::Open, Order::Take),
+        (Mode::Open, Order::Fail(0)),
+    ] {
+        let (sink, attempts) = Scripted::new("sink", order);
+        let (see, seen) = channel();
+        let watch = move |_, record: &Record| see.send(number(record)).expect("the test listens");
+        let sinks: Vec<Box<dyn Sink>> = vec![Box::new(sink.clone())];
+        let (ledger, task) = Ledger::start_watched(sinks, mode, watch).expect("started");
+        (1..=10).for_each(|n| ledger.record(numbered(n)));
+        wait(&attempts, 1);
+        sink.tell(Order::Take);
+        task.finish(SOON).expect("finished");
+        // It ends with the ledger, and faults the ledger itself writes are not shown.
+        let seen: Vec<u64> = seen.iter().flatten().collect();
+        assert_eq!(seen, counted(1..=10), "{mode:?}");
+    }
+}

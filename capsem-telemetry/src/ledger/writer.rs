@@ -22,11 +22,15 @@ pub(super) struct Writer {
     /// To be told when the batch in hand is dealt with.
     waiting: Vec<oneshot::Sender<()>>,
     targets: Vec<Target>,
+    watch: Watch,
     mode: Mode,
     /// The last number used.
     last: u64,
     summary: Summary,
 }
+
+/// What is shown each record that was given, once, before any sink is.
+pub(super) type Watch = Box<dyn FnMut(Timestamp, &Record) + Send>;
 
 /// A sink and how it fares.
 struct Target {
@@ -55,11 +59,17 @@ impl Drop for Closing {
 }
 
 impl Writer {
-    pub(super) fn new(queue: Arc<Queue>, sinks: Vec<Box<dyn Sink>>, mode: Mode, last: u64) -> Self {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        sinks: Vec<Box<dyn Sink>>,
+        watch: Watch,
+        mode: Mode,
+        last: u64,
+    ) -> Self {
         let target = |sink| Target { sink, taken: 0, healthy: true, trouble: None };
         let targets = sinks.into_iter().map(target).collect();
         let (queue, summary) = (Closing(queue), Summary::default());
-        Self { queue, waiting: Vec::new(), targets, mode, last, summary }
+        Self { queue, waiting: Vec::new(), targets, watch, mode, last, summary }
     }
 
     /// Writes until the ledger is finished.
@@ -91,6 +101,7 @@ impl Writer {
     fn stamp(&mut self, entries: Vec<Entry>) -> Vec<Stamped> {
         let mut batch = Vec::with_capacity(entries.len());
         for (seq, entry) in (self.last + 1..).zip(entries) {
+            (self.watch)(entry.at, &entry.record);
             batch.push(Stamped { seq, at: entry.at, record: entry.record });
             self.waiting.extend(entry.taken);
         }

@@ -17,11 +17,13 @@ pub(super) fn fmt() -> Result<String> {
 /// Clippy over every target: with all features, with the sets a host may choose, and the benchmarks,
 /// which nothing else in ci builds.
 pub(super) fn clippy() -> Result<String> {
-    let sets: [&[&str]; 5] = [
+    let sets: [&[&str]; 7] = [
         &["--workspace", "--all-features"],
         &["--package", "capsem-ws-codec", "--no-default-features"],
         &["--package", "capsem-ws-codec", "--no-default-features", "--features", "tokio-util"],
         &["--package", "capsem-telemetry", "--no-default-features"],
+        &["--package", "capsem-telemetry", "--no-default-features", "--features", "otlp"],
+        &["--package", "capsem-mitm"],
         &["--package", "capsem-mitm", "--no-default-features"],
     ];
     for set in sets {
@@ -54,12 +56,14 @@ pub(super) fn docs() -> Result<String> {
     Ok(format!("no warning in {} feature sets", sets.len()))
 }
 
-/// `cargo test`, doc examples too, and the fuzz workspace's own library.
+/// `cargo test`, doc examples too, and the fuzz workspace's own library; the configuration also as the
+/// program reads it without the features that are not built in unasked.
 pub(super) fn test() -> Result<String> {
     let workspace: &[&str] = &["--workspace", "--all-features", "--no-fail-fast"];
     let fuzz: &[&str] = &["--manifest-path", "fuzz/Cargo.toml", "--lib"];
+    let unasked: &[&str] = &["--package", "capsem-mitm", "--lib", "config_file"];
     let mut printed = String::new();
-    for set in [workspace, fuzz] {
+    for set in [workspace, fuzz, unasked] {
         printed += &process::read(paths::cargo().args(["test", "--quiet", "--locked"]).args(set))?;
     }
     Ok(format!(

@@ -32,9 +32,13 @@ pub(crate) enum Problem {
     /// It is no TOML, or a key is unknown or of the wrong type.
     #[error(transparent)]
     Document(#[from] document::Problem),
-    /// Something of a later version.
-    #[error("`{0}` is not supported by this version; remove it")]
-    Unsupported(&'static str),
+    #[cfg(not(feature = "otlp"))]
+    #[error("`{0}` needs a program built with `--features {1}`; build it so, or remove the key")]
+    NotBuiltIn(&'static str, &'static str),
+    /// It is not quoted: it may hold a password.
+    #[cfg(feature = "otlp")]
+    #[error("this is no URL of a collector: {0}; write one such as \"http://127.0.0.1:4318\"")]
+    Collector(crate::otlp::EndpointError),
     #[error("nothing listens; add `proxy = \"127.0.0.1:8080\"` under `[listen]`")]
     NoListener,
     #[error("there is no home folder for {0}; set HOME, or name a folder in full")]

@@ -106,15 +106,37 @@ fn listeners() {
     refused("[listen]\nproxi = ''", "c.toml:2:1: unknown key `proxi`; did you mean `proxy`?");
 }
 
+#[cfg(not(feature = "otlp"))]
 #[test]
-fn what_a_later_version_reads() {
-    let refused_key = |text: &str, place: &str, key: &str| {
+fn a_collector_needs_the_feature() {
+    refused_after(
+        "[telemetry]\notlp = 'http://127.0.0.1:4318'",
+        "4:1: `telemetry.otlp` needs a program built with `--features otlp`; build it so, or \
+         remove the key",
+    );
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn collectors() {
+    let config = read("[telemetry]\notlp = 'http://127.0.0.1:4318'");
+    let endpoint = config.telemetry.otlp.map(|endpoint| endpoint.to_string());
+    assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
+    assert_eq!(read("").telemetry.otlp, None);
+    for (url, what) in [
+        ("", "it has no scheme and host"),
+        ("127.0.0.1:4318", "it has no scheme and host"),
+        ("https://a.test", "only http is spoken; for https put a collector beside the proxy"),
+        ("http://me:word@a.test", "a user or password in it would not be sent"),
+        ("http://a.test:0", "the port is no number from 1 to 65535"),
+    ] {
+        let write = "write one such as \"http://127.0.0.1:4318\"";
         refused_after(
-            text,
-            &format!("{place}: `{key}` is not supported by this version; remove it"),
+            &format!("[telemetry]\notlp = '{url}'"),
+            &format!("4:8: this is no URL of a collector: {what}; {write}"),
         );
-    };
-    refused_key("[telemetry]\notlp = 'http://a'", "4:1", "telemetry.otlp");
+    }
+    refused_after("[telemetry]\notlp = true", "4:8: `otlp` is a boolean; it must be a string");
 }
 
 #[test]
