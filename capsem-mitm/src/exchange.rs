@@ -11,7 +11,7 @@ use crate::{
     http::{
         Exchanged, Lane,
         forward::{self, forward},
-        headers, hold,
+        head_of, headers, hold,
         screen::Screen,
     },
     judge::Standing,
@@ -279,8 +279,7 @@ async fn websocket(
         Ok(Upgrade::Switched(mut response, tunnel)) => {
             hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
-            evidence.response_headers(headers::texts(response.headers()));
-            log.rate_limits(evidence.take_rate_limits());
+            read_answer(&log, &mut evidence, &response);
             client.watch.switch();
             let tap = Tap::new(log, evidence, standing, policy, cx);
             cx.spawn_for(&client.visit, async move { drop(tunnel.run(on_upgrade, tap).await) });
@@ -288,8 +287,7 @@ async fn websocket(
         }
         Ok(Upgrade::Refused(mut response)) => {
             hide(client, &given, &mut response);
-            evidence.response_headers(headers::texts(response.headers()));
-            log.rate_limits(evidence.take_rate_limits());
+            read_answer(&log, &mut evidence, &response);
             let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }
@@ -306,6 +304,13 @@ async fn websocket(
             fail(log, status, class, &error.to_string())
         }
     }
+}
+
+/// Shows evidence the head of what answers an upgrade.
+fn read_answer<B>(log: &ExchangeLog, evidence: &mut WsEvidence, response: &Response<B>) {
+    evidence.response_head(head_of(response));
+    evidence.response_headers(headers::texts(response.headers()));
+    log.rate_limits(evidence.take_rate_limits());
 }
 
 /// Answers what could not be read as one request.

@@ -206,6 +206,7 @@ impl Exchanged {
         let reason = ruling.reason.clone().unwrap_or_default();
         let read = evidence.take().and_then(|mut evidence| {
             evidence.response_data(log.elapsed(), said);
+            evidence.end(log.elapsed(), true);
             log.rate_limits(evidence.take_rate_limits());
             let (calls, read, _) = evidence.finish(log.elapsed(), true);
             let error = CallError { code: ruling.rule.clone(), message: Some(reason.clone()) };
@@ -387,15 +388,20 @@ fn refusal(ruling: &Ruling) -> Response<Body> {
 
 /// Shows evidence a response's head.
 fn read_head<B>(log: &ExchangeLog, evidence: &mut HttpEvidence, response: &Response<B>) {
+    evidence.response_head(head_of(response));
+    evidence.response_headers(headers::texts(response.headers()));
+    log.rate_limits(evidence.take_rate_limits());
+}
+
+/// A response's head as evidence reads it.
+pub(crate) fn head_of<B>(response: &Response<B>) -> ResponseHead<'_> {
     let headers = response.headers();
-    evidence.response_head(ResponseHead {
+    ResponseHead {
         status: response.status().as_u16(),
         content_type: text(headers, &header::CONTENT_TYPE),
         content_encoding: text(headers, &header::CONTENT_ENCODING),
         openai_model: text(headers, &OPENAI_MODEL),
-    });
-    evidence.response_headers(headers::texts(headers));
-    log.rate_limits(evidence.take_rate_limits());
+    }
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

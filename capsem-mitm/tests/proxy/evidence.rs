@@ -127,13 +127,15 @@ async fn rate_limits_of_a_refused_upgrade_and_of_a_response() {
         let mut server = upstream.next().await;
         server.head().await;
         let answer = format!(
-            "HTTP/1.1 {status}\r\n{SAID}openai-processing-ms: 9\r\nContent-Length: 2\r\n\r\n{{}}"
+            "HTTP/1.1 {status}\r\n{SAID}Retry-After: 7\r\nopenai-processing-ms: 9\r\nContent-Length: 2\r\n\r\n{{}}"
         );
         server.send(answer).await;
         client.head().await;
         drop(client);
         let records = rig.records(1).await;
         assert_eq!(limits(&records), [("headers", 41.0)], "{request}");
+        let later = &only(&records, "rate_limits")["limits"][1];
+        assert_eq!((&later["name"], &later["resets_in_ms"]), (&json!("retry-after"), &json!(7000)));
         if request == post {
             assert_eq!(only(&records, "model_call")["server_timing"]["processing_ms"], 9);
         }

@@ -93,12 +93,14 @@ impl HttpEvidence {
 
     /// Reads the head of the final response.
     pub fn response_head(&mut self, head: ResponseHead<'_>) {
-        if let Reading::Call(exchange) = &mut self.0 {
-            exchange.response_head(head);
+        match &mut self.0 {
+            Reading::Stranger => {}
+            Reading::Nothing(_, limits) => limits.answered(head.status),
+            Reading::Call(exchange) => exchange.response_head(head),
         }
     }
 
-    /// Reads the headers of the final response for what they say of rate limits, of the service's
+    /// Reads the headers of the final response, after its head, for what they say of rate limits, of the service's
     /// own time, and of the model where `openai-model` has a longer name. What else is among them
     /// is passed over.
     pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {

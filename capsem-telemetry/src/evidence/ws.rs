@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, RateLimits, ToolUse};
 
 use super::call::Finished;
-use super::input::{Payload, Seen, Settings};
+use super::input::{Payload, ResponseHead, Seen, Settings};
 use super::log::Interpreter;
 use super::shape;
 
@@ -124,8 +124,15 @@ impl WsEvidence {
         }
     }
 
-    /// Reads the headers of the response to the upgrade for what they say of rate limits. What else
-    /// is among them is passed over.
+    /// Reads the head of the response to the upgrade.
+    pub fn response_head(&mut self, head: ResponseHead<'_>) {
+        if let Reading::Known(interpreter) = &mut self.reading {
+            interpreter.log().limits.answered(head.status);
+        }
+    }
+
+    /// Reads the headers of the response to the upgrade, after its head, for what they say of rate
+    /// limits. What else is among them is passed over.
     pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
         if let Reading::Known(interpreter) = &mut self.reading {
             interpreter.log().limits.headers(headers);

@@ -105,6 +105,7 @@ impl Exchange {
 
     pub(super) fn response_head(&mut self, head: ResponseHead<'_>) {
         self.status = Some(head.status);
+        self.limits.answered(head.status);
         self.decoder = Decoder::new(head.content_encoding, self.capture);
         if let Some(call) = &mut self.call {
             call.model_routed = head.openai_model.map(|model| json::bounded(model).to_owned());
@@ -284,9 +285,9 @@ impl Exchange {
         })
     }
 
-    /// Reads why a response of this status is no answer. Its body may be anything; the status stands
-    /// in for a code it does not give.
-    fn refusal(&self, call: &mut Call, status: u16) {
+    /// Reads why a response of this status is no answer, and when to ask again. Its body may be anything;
+    /// the status stands in for a code it does not give.
+    fn refusal(&mut self, call: &mut Call, status: u16) {
         if let Format::Whole(body) = &self.format {
             let body = body.payload(call.response_bytes);
             call.keep_event(body);
@@ -297,7 +298,9 @@ impl Exchange {
                 first.get_or_insert(element);
             });
             let body = first.unwrap_or(body);
-            call.error = Some(call_error(body.member("error").unwrap_or(body)));
+            let error = body.member("error").unwrap_or(body);
+            call.error = Some(call_error(error));
+            self.limits.refusal(error);
         }
         let error = call.error.get_or_insert(CallError { code: None, message: None });
         error.code.get_or_insert_with(|| status.to_string());

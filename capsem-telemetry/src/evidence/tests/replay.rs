@@ -71,6 +71,17 @@ struct Head {
     model: Option<String>,
 }
 
+impl Head {
+    fn as_read(&self) -> ResponseHead<'_> {
+        ResponseHead {
+            status: self.status,
+            content_type: self.media.as_deref(),
+            content_encoding: self.encoding.as_deref(),
+            openai_model: self.model.as_deref(),
+        }
+    }
+}
+
 /// What became of a transcript.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -170,6 +181,9 @@ fn play_socket(mut socket: WsEvidence, steps: &[Step], mut wire: Option<Wire>) -
         for message in server.into_iter().flatten() {
             carry(Role::Server, message, &mut |message| socket.server_message(now, message));
         }
+        if let Some(head) = &step.response {
+            socket.response_head(head.as_read());
+        }
         if let Some(headers) = &step.headers {
             socket.response_headers(pairs(headers));
         }
@@ -226,12 +240,7 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
             exchange.request_end(now);
         }
         if let Some(head) = &step.response {
-            exchange.response_head(ResponseHead {
-                status: head.status,
-                content_type: head.media.as_deref(),
-                content_encoding: head.encoding.as_deref(),
-                openai_model: head.model.as_deref(),
-            });
+            exchange.response_head(head.as_read());
         }
         if let Some(headers) = &step.headers {
             exchange.response_headers(pairs(headers));
@@ -247,6 +256,8 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
         limits.append(&mut exchange.take_rate_limits());
     }
     let prompt = calls.len();
+    exchange.end(now, !lost);
+    limits.append(&mut exchange.take_rate_limits());
     let (rest, evidence, total) = exchange.finish(now, !lost);
     calls.extend(rest);
     Outcome { calls, tool_uses: Vec::new(), limits, prompt, evidence, total }
