@@ -8,7 +8,7 @@ use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, RateLimi
 use super::call::Finished;
 use super::input::{Payload, ResponseHead, Seen, Settings};
 use super::log::Interpreter;
-use super::shape;
+use super::{json, shape};
 
 /// Reads the model calls of one WebSocket.
 ///
@@ -124,10 +124,13 @@ impl WsEvidence {
         }
     }
 
-    /// Reads the head of the response to the upgrade.
+    /// Reads the head of the response to the upgrade. The model it names is that of responses which
+    /// name none.
     pub fn response_head(&mut self, head: ResponseHead<'_>) {
         if let Reading::Known(interpreter) = &mut self.reading {
-            interpreter.log().limits.answered(head.status);
+            let log = interpreter.log();
+            log.limits.answered(head.status);
+            log.context.model_served = head.openai_model.map(|it| json::bounded(it).to_owned());
         }
     }
 
