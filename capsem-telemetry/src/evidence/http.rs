@@ -12,6 +12,7 @@ use super::dialect::dialect;
 use super::input::{RequestHead, ResponseHead, Settings};
 use super::limits::{Limits, amount};
 
+mod body;
 mod elements;
 mod exchange;
 
