@@ -11,7 +11,8 @@ use crate::{
     http::{
         Exchanged, Lane,
         forward::{self, forward},
-        head_of, headers, hold,
+        head_of, headers,
+        hold::{self, Judged},
         screen::Screen,
     },
     judge::Standing,
@@ -209,15 +210,16 @@ async fn http(
     let Asked { standing, mut policy, mut parts, given } = asked;
     let standing = Arc::new(standing);
     let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
-    let arrived = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
-    let screen = Screen::new(client, &standing, policy, &exchanged);
+    let judged = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
+    let Judged { body, api } = match judged {
+        Ok(judged) => judged,
+        Err(response) => return *response,
+    };
+    let screen = Screen::new(client, &standing, policy, &exchanged, api);
     if screen.is_some() {
         Screen::ask_in_the_clear(&mut parts.headers);
     }
-    let request = match arrived {
-        Ok(arrived) => Request::from_parts(parts, arrived),
-        Err(response) => return *response,
-    };
+    let request = Request::from_parts(parts, body);
     match forward(client, &permit, request, &exchanged).await {
         Ok((mut response, address)) => {
             hide(client, &given, &mut response);

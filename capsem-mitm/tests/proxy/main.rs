@@ -26,6 +26,7 @@ mod http;
 mod inside;
 #[cfg(feature = "cli")]
 mod loading;
+mod mcp;
 mod panics;
 #[cfg(feature = "cli")]
 mod program;
