@@ -11,7 +11,8 @@ use crate::{
     http::{
         Exchanged, Lane,
         forward::{self, forward},
-        headers, hold,
+        head_of, headers,
+        hold::{self, Judged},
         screen::Screen,
     },
     judge::Standing,
@@ -209,15 +210,16 @@ async fn http(
     let Asked { standing, mut policy, mut parts, given } = asked;
     let standing = Arc::new(standing);
     let exchanged = Exchanged::new(log, standing.attribution.clone(), &client.cx, &parts, busy);
-    let arrived = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
-    let screen = Screen::new(client, &standing, policy, &exchanged);
+    let judged = hold::judged(client, &standing, &mut policy, &parts, body, &exchanged).await;
+    let Judged { body, api } = match judged {
+        Ok(judged) => judged,
+        Err(response) => return *response,
+    };
+    let screen = Screen::new(client, &standing, policy, &exchanged, api);
     if screen.is_some() {
         Screen::ask_in_the_clear(&mut parts.headers);
     }
-    let request = match arrived {
-        Ok(arrived) => Request::from_parts(parts, arrived),
-        Err(response) => return *response,
-    };
+    let request = Request::from_parts(parts, body);
     match forward(client, &permit, request, &exchanged).await {
         Ok((mut response, address)) => {
             hide(client, &given, &mut response);
@@ -279,8 +281,7 @@ async fn websocket(
         Ok(Upgrade::Switched(mut response, tunnel)) => {
             hide(client, &given, &mut response);
             log.responded(&response, Side::Upstream, Some(dialed.address));
-            evidence.response_headers(headers::texts(response.headers()));
-            log.rate_limits(evidence.take_rate_limits());
+            read_answer(&log, &mut evidence, &response);
             client.watch.switch();
             let tap = Tap::new(log, evidence, standing, policy, cx);
             cx.spawn_for(&client.visit, async move { drop(tunnel.run(on_upgrade, tap).await) });
@@ -288,8 +289,7 @@ async fn websocket(
         }
         Ok(Upgrade::Refused(mut response)) => {
             hide(client, &given, &mut response);
-            evidence.response_headers(headers::texts(response.headers()));
-            log.rate_limits(evidence.take_rate_limits());
+            read_answer(&log, &mut evidence, &response);
             let exchanged = Exchanged::without_evidence(log, busy);
             answer::closing(exchanged.relay(headers::response(response), Some(dialed.address)))
         }
@@ -306,6 +306,13 @@ async fn websocket(
             fail(log, status, class, &error.to_string())
         }
     }
+}
+
+/// Shows evidence the head of what answers an upgrade.
+fn read_answer<B>(log: &ExchangeLog, evidence: &mut WsEvidence, response: &Response<B>) {
+    evidence.response_head(head_of(response));
+    evidence.response_headers(headers::texts(response.headers()));
+    log.rate_limits(evidence.take_rate_limits());
 }
 
 /// Answers what could not be read as one request.

@@ -37,6 +37,8 @@ mod decide;
 mod detect;
 #[cfg(feature = "proxy")]
 mod exchange;
+#[cfg(feature = "proxy")]
+mod file_type;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -62,7 +62,7 @@ words! {
         GenerateContent = "generate_content",
         /// Gemini Live.
         Live = "live",
-        /// MCP over a WebSocket.
+        /// MCP, which its messages show, over a WebSocket or HTTP.
         Mcp = "mcp",
         /// Lists and descriptions of models.
         Models = "models",

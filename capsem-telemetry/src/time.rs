@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::Error;
@@ -39,6 +39,18 @@ impl Timestamp {
     pub(crate) fn from_unix_millis(millis: u64) -> Option<Self> {
         let micros = i64::try_from(millis).ok()?.checked_mul(1000)?;
         (micros <= LATEST).then_some(Self { micros })
+    }
+
+    /// The date of a header, such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+    pub(crate) fn from_http_date(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc2822).ok().and_then(Self::of)
+    }
+
+    /// `None` before 1970 and after 9999; what is finer than a microsecond is cut off.
+    fn of(at: OffsetDateTime) -> Option<Self> {
+        let nanos = at.to_offset(UtcOffset::UTC).unix_timestamp_nanos();
+        let micros = i64::try_from(nanos.div_euclid(1000)).ok()?;
+        (0..=LATEST).contains(&micros).then_some(Self { micros })
     }
 
     /// Whole microseconds since 1970-01-01T00:00:00Z.
@@ -79,12 +91,8 @@ impl FromStr for Timestamp {
 
     /// Any RFC 3339 time from 1970 to 9999; what is finer than a microsecond is cut off.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Error::BadTimestamp)?;
-        let nanos = at.to_offset(UtcOffset::UTC).unix_timestamp_nanos();
-        match i64::try_from(nanos.div_euclid(1000)) {
-            Ok(micros @ 0..=LATEST) => Ok(Self { micros }),
-            _ => Err(Error::BadTimestamp),
-        }
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok();
+        at.and_then(Self::of).ok_or(Error::BadTimestamp)
     }
 }
 

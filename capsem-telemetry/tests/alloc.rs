@@ -183,7 +183,8 @@ fn check_request(name: &str, coding: Option<&str>, body: &[u8]) {
     let attribution = attribute("chatgpt.com", "/backend-api/codex/responses");
     let info = measure(|| {
         let settings = Settings::new(Id::fresh(), attribution, CAPTURE);
-        let head = RequestHead { method: "POST", content_encoding: coding };
+        let head =
+            RequestHead { method: "POST", content_encoding: coding, ..RequestHead::default() };
         let mut exchange = HttpEvidence::new(settings, head);
         body.chunks(16 << 10).for_each(|piece| exchange.request_data(NOW, piece));
         exchange.request_end(NOW);

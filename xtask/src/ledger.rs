@@ -15,6 +15,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::endpoint::{Flow, Usage};
 
+mod beside;
+
+use beside::{RateLimits, ToolUse};
+
 /// How often a ledger that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -40,6 +44,8 @@ pub(crate) enum Record {
     Decided(Decided),
     Responded { exchange: String, status: u16, by: String },
     ModelCall(ModelCall),
+    ToolUse(ToolUse),
+    RateLimits(RateLimits),
     Refused { exchange: String, rule: Option<String> },
     Fault(Fault),
     Ended(Ended),
@@ -196,11 +202,11 @@ impl Ledger {
         }
     }
 
-    /// Each connection opened and closed once, each exchange decided and ended once, and the counts
-    /// they carry right.
+    /// Each connection opened and closed once, each exchange decided and ended once, the counts they
+    /// carry right, and what is recorded of an exchange within it.
     pub(crate) fn check_whole(&self) -> Result<()> {
         let (mut open, mut running) = (BTreeMap::new(), BTreeMap::new());
-        let mut answered = BTreeSet::new();
+        let (mut answered, mut used) = (BTreeSet::new(), BTreeSet::new());
         let (mut seen_connections, mut seen_exchanges) = (BTreeSet::new(), BTreeSet::new());
         for record in &self.records {
             match record {
@@ -214,7 +220,7 @@ impl Ledger {
                         "exchange {} decided twice",
                         decided.exchange
                     );
-                    running.insert(&decided.exchange, 0);
+                    running.insert(&decided.exchange, (&*decided.transport, 0));
                     let exchanges = open
                         .get_mut(&decided.conn)
                         .context("decided on a connection that is not open")?;
@@ -225,16 +231,29 @@ impl Ledger {
                     ensure!(answered.insert(exchange), "exchange {exchange} responded twice");
                 }
                 Record::ModelCall(call) => {
-                    *running
+                    let (transport, calls) = running
                         .get_mut(&call.exchange)
-                        .context("a model call outside its exchange")? += 1;
+                        .context("a model call outside its exchange")?;
+                    ensure!(carries(transport, &call.transport), "a model call on another path");
+                    *calls += 1;
+                }
+                Record::ToolUse(tool) => {
+                    let (transport, _) =
+                        running.get(&tool.exchange).context("a tool use outside its exchange")?;
+                    ensure!(carries(transport, &tool.transport), "a tool use on another path");
+                    ensure!(used.insert(&tool.call), "tool use {} recorded twice", tool.call);
+                    tool.check().with_context(|| format!("tool use {}", tool.call))?;
+                }
+                Record::RateLimits(said) => {
+                    ensure!(running.contains_key(&said.exchange), "limits outside their exchange");
+                    said.check().with_context(|| format!("limits of {}", said.exchange))?;
                 }
                 Record::Refused { exchange, .. } => {
                     ensure!(running.contains_key(exchange), "refused outside its exchange");
                 }
                 Record::Fault(_) => {}
                 Record::Ended(ended) => {
-                    let calls = running
+                    let (_, calls) = running
                         .remove(&ended.exchange)
                         .context("ended an exchange that is not running")?;
                     ensure!(
@@ -323,3 +342,11 @@ impl Ledger {
         })
     }
 }
+
+/// Whether an exchange that was decided to go by `decided` can carry something by `by`.
+fn carries(decided: &str, by: &str) -> bool {
+    matches!((decided, by), ("websocket", "websocket") | ("http", "http" | "sse"))
+}
+
+#[cfg(test)]
+mod tests;

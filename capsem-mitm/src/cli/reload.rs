@@ -48,7 +48,17 @@ enum What {
 /// What tells a file from the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stamp {
-    File { device: u64, inode: u64, len: u64, changed: (i64, i64) },
+    File {
+        device: u64,
+        inode: u64,
+        len: u64,
+        changed: (i64, i64),
+    },
+    /// No regular file: what becomes of it, as of a pipe when it is written to, is no change of it.
+    NoFile {
+        device: u64,
+        inode: u64,
+    },
     Gone(io::ErrorKind),
 }
 
@@ -152,6 +162,7 @@ impl Watched {
 
 fn stamp(path: &Path) -> Stamp {
     match fs::metadata(path) {
+        Ok(file) if !file.is_file() => Stamp::NoFile { device: file.dev(), inode: file.ino() },
         Ok(file) => Stamp::File {
             device: file.dev(),
             inode: file.ino(),

@@ -1,9 +1,9 @@
 //! A text file of the user's, read whole or not at all. Refuses to know what it says.
 
+use crate::file_type::no_file;
 use std::{
-    fs::{File, FileType},
+    fs::File,
     io::{self, Read as _},
-    os::unix::fs::FileTypeExt as _,
     path::Path,
 };
 
@@ -45,25 +45,12 @@ pub(crate) fn read(path: &Path) -> Result<String, Unread> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    let kind = path.metadata()?.file_type();
-    if !kind.is_file() {
-        return Err(Problem::NoFile(word(kind)));
+    if let Some(word) = no_file(path.metadata()?.file_type()) {
+        return Err(Problem::NoFile(word));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MOST { Err(Problem::Size) } else { Ok(bytes) }
-}
-
-fn word(kind: FileType) -> &'static str {
-    if kind.is_dir() {
-        "a folder"
-    } else if kind.is_fifo() {
-        "a pipe"
-    } else if kind.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
 }
 
 impl Unread {

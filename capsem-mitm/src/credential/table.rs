@@ -5,6 +5,7 @@ use super::{Credential, CredentialSource, Found, Masks, Place, Secret, Unresolve
 use crate::{
     authority::Host,
     config::{CredentialConfig, Value},
+    file_type::no_file,
 };
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -43,6 +44,8 @@ pub(crate) struct Table {
 
 struct Entry {
     config: CredentialConfig,
+    /// Its file was no regular one at the start, such as a pipe, which gives its value once.
+    once: bool,
     values: RwLock<Values>,
 }
 
@@ -75,13 +78,14 @@ impl LiveCredentials {
 
     /// The files that values are read from, each once.
     pub fn files(&self) -> Vec<PathBuf> {
-        let files: BTreeSet<_> = self.0.entries.iter().filter_map(Entry::file).collect();
+        let files: BTreeSet<_> =
+            self.0.entries.iter().filter_map(|entry| entry.config.file()).collect();
         files.into_iter().map(Path::to_owned).collect()
     }
 
     /// Reads one of the [`files`](Self::files) again, and tells of the credentials that have another
     /// value in it or none. Variables do not change while a process runs, and what is no regular file,
-    /// such as a pipe, gives its value once.
+    /// such as a pipe, is not read again: that is told where there was a regular one at the start.
     pub fn reread(&self, file: &Path) -> Vec<Reread> {
         self.0.reread(file)
     }
@@ -108,6 +112,14 @@ pub enum TableError {
         /// Why.
         error: io::Error,
     },
+    /// In place of the file there is now something that cannot be read as often as one likes.
+    #[error("{} is now {kind}; put a regular file there", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is, such as `a pipe`.
+        kind: &'static str,
+    },
     /// The file is longer than any value.
     #[error("{} has more than 64 KiB; look at what was put there", path.display())]
     Long {
@@ -127,8 +139,9 @@ impl Table {
     ) -> Result<Self, (String, TableError)> {
         let entries = configs.into_iter().map(|config| match value(&config.value) {
             Ok(in_force) => {
+                let once = config.file().and_then(kind_of).is_some();
                 let values = RwLock::new(Values { in_force, replaced: VecDeque::new() });
-                Ok(Entry { config, values })
+                Ok(Entry { config, once, values })
             }
             Err(error) => Err((config.host.to_string(), error)),
         });
@@ -149,11 +162,14 @@ impl Table {
 
     fn reread(&self, file: &Path) -> Vec<Reread> {
         let mut told = Vec::new();
-        if !is_read_again(file) {
-            return told;
-        }
-        for entry in self.entries.iter().filter(|entry| entry.file() == Some(file)) {
-            let outcome = match value(&entry.config.value) {
+        let kind = kind_of(file);
+        for entry in self.entries.iter().filter(|entry| entry.config.file() == Some(file)) {
+            let read = match kind {
+                Some(_) if entry.once => continue,
+                Some(kind) => Err(TableError::NoFile { path: file.to_owned(), kind }),
+                None => value(&entry.config.value),
+            };
+            let outcome = match read {
                 Ok(secret) if entry.is(&secret) => continue,
                 Ok(secret) => {
                     // Hidden before it can be given to anybody.
@@ -174,7 +190,7 @@ impl Table {
         let mut add = |config: &CredentialConfig, secret: &Secret| {
             masks.add(&Credential::new(config.token(), secret.share()), config.token());
         };
-        for Entry { config, values } in &self.entries {
+        for Entry { config, values, .. } in &self.entries {
             let values = values.read().unwrap_or_else(PoisonError::into_inner);
             add(config, &values.in_force);
             values.replaced.iter().for_each(|secret| add(config, secret));
@@ -187,13 +203,6 @@ impl Table {
 }
 
 impl Entry {
-    fn file(&self) -> Option<&Path> {
-        match &self.config.value {
-            Value::File(path) => Some(path),
-            Value::Variable(_) => None,
-        }
-    }
-
     fn secret(&self) -> Secret {
         self.values.read().unwrap_or_else(PoisonError::into_inner).in_force.share()
     }
@@ -210,6 +219,7 @@ impl Entry {
         values.replaced.truncate(REPLACED);
     }
 }
+
 impl CredentialSource for Table {
     fn resolve(&self, found: &Found<'_>) -> Result<Option<Credential>, Unresolved> {
         let named = |config: &CredentialConfig| {
@@ -241,6 +251,13 @@ impl CredentialConfig {
     /// The placeholder without the prefix.
     pub(crate) fn token(&self) -> &str {
         self.placeholder.strip_prefix(&self.prefix).unwrap_or(&self.placeholder)
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match &self.value {
+            Value::File(path) => Some(path),
+            Value::Variable(_) => None,
+        }
     }
 
     /// Whether the credential belongs to this host and goes into this place.
@@ -278,10 +295,10 @@ fn value(value: &Value) -> Result<Secret, TableError> {
     })
 }
 
-/// Whether what is there can be read as often as one likes, without anybody being waited for. What is
-/// not there is read, to say so.
-fn is_read_again(path: &Path) -> bool {
-    path.metadata().map_or(true, |file| file.is_file())
+/// What is there, if it can be read only once, or not without waiting for somebody. What is not there
+/// is read, to say so.
+fn kind_of(path: &Path) -> Option<&'static str> {
+    path.metadata().ok().and_then(|file| no_file(file.file_type()))
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub(super) enum Outcome {
 }
 
 impl Exchanged {
-    /// An exchange whose bodies are read where its path is one of a model API.
+    /// An exchange whose bodies are read where its path is one of a model API, or it may be of MCP.
     pub(crate) fn new(
         log: ExchangeLog,
         attribution: Attribution,
@@ -76,6 +76,7 @@ impl Exchanged {
         let settings = cx.evidence(log.id(), attribution);
         let head = RequestHead {
             method: request.method.as_str(),
+            content_type: text(&request.headers, &header::CONTENT_TYPE),
             content_encoding: text(&request.headers, &header::CONTENT_ENCODING),
         };
         let evidence = HttpEvidence::new(settings, head);
@@ -177,6 +178,7 @@ impl Exchanged {
             evidence.request_end(log.elapsed());
             let message = Some(reason.to_owned());
             evidence.denied(log.elapsed(), &CallError { code: ruling.rule.clone(), message });
+            log.tool_uses(evidence.take_tool_uses());
             let (calls, evidence, _) = evidence.finish(log.elapsed(), true);
             log.model_calls(calls);
             evidence
@@ -206,6 +208,8 @@ impl Exchanged {
         let reason = ruling.reason.clone().unwrap_or_default();
         let read = evidence.take().and_then(|mut evidence| {
             evidence.response_data(log.elapsed(), said);
+            evidence.end(log.elapsed(), true);
+            log.tool_uses(evidence.take_tool_uses());
             log.rate_limits(evidence.take_rate_limits());
             let (calls, read, _) = evidence.finish(log.elapsed(), true);
             let error = CallError { code: ruling.rule.clone(), message: Some(reason.clone()) };
@@ -310,6 +314,7 @@ impl Exchanged {
         state.to_client += data.len() as u64;
         if let State { log: Some(log), evidence: Some(evidence), .. } = &mut *state {
             evidence.response_data(log.elapsed(), data);
+            log.tool_uses(evidence.take_tool_uses());
             log.rate_limits(evidence.take_rate_limits());
             log.model_calls(evidence.take_calls());
         }
@@ -325,6 +330,7 @@ impl Exchanged {
                 let complete = matches!(outcome, Outcome::Complete);
                 let now = log.elapsed();
                 aside(state.to_client, || evidence.end(now, complete));
+                log.tool_uses(evidence.take_tool_uses());
                 log.rate_limits(evidence.take_rate_limits());
                 let (calls, read, _) = evidence.finish(now, complete);
                 log.model_calls(calls);
@@ -387,15 +393,20 @@ fn refusal(ruling: &Ruling) -> Response<Body> {
 
 /// Shows evidence a response's head.
 fn read_head<B>(log: &ExchangeLog, evidence: &mut HttpEvidence, response: &Response<B>) {
+    evidence.response_head(head_of(response));
+    evidence.response_headers(headers::texts(response.headers()));
+    log.rate_limits(evidence.take_rate_limits());
+}
+
+/// A response's head as evidence reads it.
+pub(crate) fn head_of<B>(response: &Response<B>) -> ResponseHead<'_> {
     let headers = response.headers();
-    evidence.response_head(ResponseHead {
+    ResponseHead {
         status: response.status().as_u16(),
         content_type: text(headers, &header::CONTENT_TYPE),
         content_encoding: text(headers, &header::CONTENT_ENCODING),
         openai_model: text(headers, &OPENAI_MODEL),
-    });
-    evidence.response_headers(headers::texts(headers));
-    log.rate_limits(evidence.take_rate_limits());
+    }
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

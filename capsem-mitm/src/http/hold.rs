@@ -1,5 +1,5 @@
-//! Holds the body of a request to a model until its rules have judged it: what a socket may not say
-//! may not be said in a POST either. Refuses to know what a body says.
+//! Holds the body of a request to a model, or to a server of MCP, until its rules have judged it: what a
+//! socket may not say may not be said in a POST either. Refuses to know what a body says.
 
 use super::{body::Arrived, exchanged::Exchanged};
 use crate::{
@@ -12,13 +12,28 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use capsem_policy::{Action, Counters, Hold, Uninspectable};
-use capsem_telemetry::{Attribution, Event, FaultClass, Provider, Side, evidence::MessageFacts};
+use capsem_telemetry::{
+    Api, Attribution, Event, FaultClass, Provider, Side, evidence::MessageFacts,
+};
 use capsem_ws_codec::Role;
 use http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::sync::Arc;
+
+/// A body that may go on.
+pub(crate) struct Judged {
+    pub(crate) body: Arrived,
+    /// The API that it shows to speak, where its path says nothing.
+    pub(crate) api: Option<Api>,
+}
+
+impl From<Arrived> for Judged {
+    fn from(body: Arrived) -> Self {
+        Self { body, api: None }
+    }
+}
 
 /// The body as it may go on, at once where no rule speaks of it; or the answer that refuses it.
 pub(crate) async fn judged(
@@ -28,27 +43,34 @@ pub(crate) async fn judged(
     parts: &Parts,
     body: Incoming,
     exchanged: &Arc<Exchanged>,
-) -> Result<Arrived, Box<Response<Body>>> {
+) -> Result<Judged, Box<Response<Body>>> {
     let Standing { intent, attribution, .. } = standing;
     let said = Said::of(attribution, &parts.headers);
     let hold = if said == Said::Nothing || body.is_end_stream() {
         None
     } else {
-        message_rules(&*policy.current(), intent, attribution).to_upstream
+        let rules = message_rules(&*policy.current(), intent, attribution);
+        // What is answered is judged where the request shows what is spoken.
+        let answers = rules.to_client.filter(|_| said == Said::Rpc);
+        rules.to_upstream.or(answers)
     };
-    let Some(hold) = hold else { return Ok(Arrived::flowing(body)) };
+    let Some(hold) = hold else { return Ok(Arrived::flowing(body).into()) };
     let capture = client.cx.limits.capture;
     let most = hold.max_bytes.map_or(capture, |most| usize::try_from(most).unwrap_or(capture));
     let most = most.min(capture);
-    let arrived = match said {
-        Said::Perhaps => begun(body, most).await,
-        _ => collect(body, most).await,
-    };
+    // What a body begins with does not show in a coding.
+    let seen = said == Said::Perhaps || said == Said::Rpc && codings(&parts.headers).is_empty();
+    let arrived = if seen { begun(body, most).await } else { collect(body, most).await };
     let arrived = arrived.map_err(|e| Box::new(exchanged.broken(&e)))?;
-    if said == Said::Perhaps && !arrived.may_be_json() {
-        return Ok(arrived);
+    if seen && !arrived.may_be_json() {
+        return Ok(arrived.into());
     }
     let read = arrived.whole().and_then(|body| said.read(&parts.headers, body, most));
+    let other = |plain: &[u8]| said == Said::Rpc && !MessageFacts::may_be_json_rpc(plain);
+    if read.as_ref().is_some_and(|(_, plain)| other(plain)) {
+        return Ok(arrived.into());
+    }
+    let api = (said == Said::Rpc).then_some(Api::Mcp);
     let Some((facts, plain)) = read.filter(|(facts, _)| facts.readable) else {
         return uninspectable(hold, arrived, exchanged);
     };
@@ -60,12 +82,12 @@ pub(crate) async fn judged(
     if ruling.action == Action::Ask {
         let asked = ask(client, standing, &ruling, Role::Client, &facts, size, exchanged);
         match asked.await {
-            Ok(()) => return Ok(arrived),
+            Ok(()) => return Ok(Judged { body: arrived, api }),
             Err(why) => ruling.reason = Some(why.to_owned()),
         }
     }
     match ruling.action {
-        Action::Allow => Ok(arrived),
+        Action::Allow => Ok(Judged { body: arrived, api }),
         Action::Ask | Action::Block => {
             Err(Box::new(exchanged.refuse(&arrived, &ruling, facts.model, size)))
         }
@@ -79,6 +101,8 @@ enum Said {
     Nothing,
     /// One, and only if it begins as one: its media type is none that promises it.
     Perhaps,
+    /// One, if it is of JSON-RPC as MCP is: it is JSON for a server that nobody here knows.
+    Rpc,
     /// A message, or more of them that stand on lines.
     Lines,
     /// A form, which has messages in it.
@@ -88,21 +112,21 @@ enum Said {
 }
 
 impl Said {
-    /// Only that is a message: what goes to a path of a model's API, and on the host of a provider,
-    /// whose paths are more than are known and may have other spellings, whatever a server could read.
+    /// Only that is a message: what goes to a path of a model's API; on the host of a provider, whose
+    /// paths are more than are known and may have other spellings, whatever a server could read;
+    /// elsewhere JSON that is of JSON-RPC.
     fn of(attribution: &Attribution, headers: &HeaderMap) -> Self {
         if attribution.api.is_some() {
             return Self::Message;
         }
-        if attribution.provider == Provider::Unknown {
-            return Self::Nothing;
-        }
         let has = |part: &str| has_media(headers, part);
+        if attribution.provider == Provider::Unknown {
+            return if has("json") { Self::Rpc } else { Self::Nothing };
+        }
         match (headers.contains_key(header::CONTENT_TYPE), codings(headers).is_empty()) {
             (true, _) if has("json") => Self::Lines,
             (true, _) if has("multipart/") || has("x-www-form-urlencoded") => Self::Form,
             (true, true) => Self::Perhaps,
-            // What it begins with does not show in a coding.
             _ => Self::Lines,
         }
     }
@@ -116,7 +140,7 @@ impl Said {
     ) -> Option<(MessageFacts, Vec<u8>)> {
         let (facts, plain) = MessageFacts::of_body(Some(&codings(headers)), body, most)?;
         let facts = match self {
-            Self::Nothing | Self::Message => facts,
+            Self::Nothing | Self::Rpc | Self::Message => facts,
             Self::Perhaps | Self::Lines if facts.readable => facts,
             Self::Perhaps | Self::Lines => MessageFacts::read_lines(&plain),
             Self::Form => {
@@ -209,11 +233,11 @@ fn uninspectable(
     hold: Hold,
     arrived: Arrived,
     exchanged: &Exchanged,
-) -> Result<Arrived, Box<Response<Body>>> {
+) -> Result<Judged, Box<Response<Body>>> {
     let reason = "the body of the request cannot be judged";
     exchanged.fault(Side::Client, FaultClass::Uninspectable, reason);
     match hold.uninspectable {
-        Uninspectable::Relay => Ok(arrived),
+        Uninspectable::Relay => Ok(arrived.into()),
         Uninspectable::Close => {
             let ruling = Ruling {
                 action: Action::Block,

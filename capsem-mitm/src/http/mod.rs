@@ -8,4 +8,7 @@ pub(crate) mod hold;
 mod lane;
 pub(crate) mod screen;
 
-pub(crate) use self::{exchanged::Exchanged, lane::Lane};
+pub(crate) use self::{
+    exchanged::{Exchanged, head_of},
+    lane::Lane,
+};

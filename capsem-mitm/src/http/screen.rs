@@ -1,5 +1,5 @@
-//! Judges what a model's API answers before the client has it: what a socket may not be told may not
-//! be told in the answer to a POST either. Refuses to know what an answer says.
+//! Judges what a model's API, or a server of MCP, answers before the client has it: what a socket may
+//! not be told may not be told in the answer to a POST either. Refuses to know what an answer says.
 
 mod events;
 
@@ -18,7 +18,7 @@ use crate::{
     ws::Body,
 };
 use capsem_policy::{Action, Counters, Hold, Uninspectable};
-use capsem_telemetry::{Event, FaultClass, Provider, Side, evidence::MessageFacts};
+use capsem_telemetry::{Api, Event, FaultClass, Provider, Side, evidence::MessageFacts};
 use capsem_ws_codec::Role;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
@@ -29,26 +29,30 @@ use std::{net::SocketAddr, sync::Arc};
 pub(crate) struct Screen {
     client: Arc<Client>,
     standing: Arc<Standing>,
+    /// The API that answers, by its path or by what it was asked.
+    api: Option<Api>,
     policy: Followed,
     hold: Hold,
     exchanged: Arc<Exchanged>,
 }
 
 impl Screen {
-    /// `None` where no rule speaks of what is answered.
+    /// `None` where no rule speaks of what is answered. The request may have `shown` which API is asked.
     pub(crate) fn new(
         client: &Arc<Client>,
         standing: &Arc<Standing>,
         mut policy: Followed,
         exchanged: &Arc<Exchanged>,
+        shown: Option<Api>,
     ) -> Option<Self> {
         let Standing { intent, attribution, .. } = &**standing;
-        if attribution.api.is_none() && attribution.provider == Provider::Unknown {
+        let api = attribution.api.or(shown);
+        if api.is_none() && attribution.provider == Provider::Unknown {
             return None;
         }
         let hold = message_rules(&*policy.current(), intent, attribution).to_client?;
         let (client, standing) = (Arc::clone(client), Arc::clone(standing));
-        Some(Self { client, standing, policy, hold, exchanged: Arc::clone(exchanged) })
+        Some(Self { client, standing, api, policy, hold, exchanged: Arc::clone(exchanged) })
     }
 
     /// Asks for an answer that can be read as it comes.
@@ -95,12 +99,18 @@ impl Screen {
 
     /// That is a message, whatever it begins with: what the path of a model's API answers, and on the
     /// host of a provider, whose paths are more than are known, all that says it is JSON or events, and
-    /// what a coding keeps from being seen.
+    /// what a coding keeps from being seen. Where MCP is spoken a server also answers with nothing, or
+    /// with a page that asks who is there.
     fn is_said_by_a_model(&self, headers: &HeaderMap) -> bool {
-        self.standing.attribution.api.is_some()
-            || !headers.contains_key(header::CONTENT_TYPE)
-            || !matches!(&*codings(headers).to_ascii_lowercase(), "" | "identity")
-            || ["json", EVENTS].iter().any(|media| has_media(headers, media))
+        let hidden = !matches!(&*codings(headers).to_ascii_lowercase(), "" | "identity")
+            || has_media(headers, EVENTS);
+        match self.api {
+            Some(Api::Mcp) => hidden,
+            Some(_) => true,
+            None => {
+                hidden || !headers.contains_key(header::CONTENT_TYPE) || has_media(headers, "json")
+            }
+        }
     }
 
     /// Bytes of a message that are held, at most.
@@ -120,7 +130,7 @@ impl Screen {
         let most = self.most();
         let read = arrived.whole().and_then(|it| MessageFacts::of_body(Some(&coding), it, most));
         // What no API that is known answers may be a file with a message on each line.
-        let known = self.standing.attribution.api.is_some();
+        let known = self.api.is_some();
         let read = read.map(|(facts, plain)| {
             let lines = !known && !facts.readable;
             (if lines { MessageFacts::read_lines(&plain) } else { facts }, plain)

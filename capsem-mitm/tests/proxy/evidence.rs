@@ -77,14 +77,14 @@ fn limits(records: &[Value]) -> Vec<(&str, f64)> {
 }
 
 #[tokio::test]
-async fn rate_limits_of_a_socket_and_timing() {
+async fn rate_limits_of_a_socket_timing_and_the_model() {
     let mut upstream = Upstream::tls(HOST).await;
     let rig = Rig::open(&upstream).await;
     let mut client = Client::tls(&rig, Path::Transparent, HOST).await;
     client.send(UPGRADE).await;
     let mut server = upstream.next().await;
     let head = server.head().await;
-    server.switch(&head, SAID).await;
+    server.switch(&head, &format!("{SAID}openai-model: m-served\r\n")).await;
     client.head().await;
     let create = frame(Role::Client, &json!({"type": "response.create", "model": "m"}));
     client.send(create.clone()).await;
@@ -93,7 +93,7 @@ async fn rate_limits_of_a_socket_and_timing() {
         json!({"type": "codex.rate_limits",
             "rate_limits": {"primary": {"used_percent": percent, "window_minutes": 300}}})
     };
-    let response = json!({"id": "resp_1", "status": "in_progress", "model": "m"});
+    let response = json!({"id": "resp_1", "status": "in_progress"});
     for message in [
         used(41),
         json!({"type": "response.created", "response": response}),
@@ -112,6 +112,7 @@ async fn rate_limits_of_a_socket_and_timing() {
     let records = rig.records(1).await;
     assert_eq!(limits(&records), [("headers", 41.0), ("event", 42.0)]);
     let call = only(&records, "model_call");
+    assert_eq!((&call["model_requested"], &call["model"]), (&json!("m"), &json!("m-served")));
     assert_eq!(call["server_timing"]["engine_ms"], 7);
     assert_eq!(call["safety"], json!(["trusted_access_for_cyber"]));
 }
@@ -127,13 +128,15 @@ async fn rate_limits_of_a_refused_upgrade_and_of_a_response() {
         let mut server = upstream.next().await;
         server.head().await;
         let answer = format!(
-            "HTTP/1.1 {status}\r\n{SAID}openai-processing-ms: 9\r\nContent-Length: 2\r\n\r\n{{}}"
+            "HTTP/1.1 {status}\r\n{SAID}Retry-After: 7\r\nopenai-processing-ms: 9\r\nContent-Length: 2\r\n\r\n{{}}"
         );
         server.send(answer).await;
         client.head().await;
         drop(client);
         let records = rig.records(1).await;
         assert_eq!(limits(&records), [("headers", 41.0)], "{request}");
+        let later = &only(&records, "rate_limits")["limits"][1];
+        assert_eq!((&later["name"], &later["resets_in_ms"]), (&json!("retry-after"), &json!(7000)));
         if request == post {
             assert_eq!(only(&records, "model_call")["server_timing"]["processing_ms"], 9);
         }

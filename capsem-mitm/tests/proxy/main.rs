@@ -26,6 +26,7 @@ mod http;
 mod inside;
 #[cfg(feature = "cli")]
 mod loading;
+mod mcp;
 #[cfg(all(feature = "cli", feature = "otlp"))]
 mod otlp;
 mod panics;

@@ -119,6 +119,14 @@ async fn a_rotated_value_needs_no_restart() {
     running.put("key", vec![b'a'; 70_000]);
     running.signal(Signal::HUP);
     running.said("has more than 64 KiB", 1).await;
+    // What is no file is seen to have come, and is told once.
+    let new = folder.join("new");
+    assert!(std::process::Command::new("mkfifo").arg(&new).status().unwrap().success());
+    std::fs::rename(&new, folder.join("key")).unwrap();
+    running.said("key is now a pipe; put a regular file there", 1).await;
+    std::os::unix::fs::symlink("/dev/null", &new).unwrap();
+    std::fs::rename(&new, folder.join("key")).unwrap();
+    running.said("key is now a device; put a regular file there", 1).await;
     hidden(&given(VALUES[1], true).await, &VALUES[..2]);
 
     // SIGHUP reads it at once; one that has not changed is nothing new.
@@ -134,7 +142,7 @@ async fn a_rotated_value_needs_no_restart() {
     let log = std::fs::read_to_string(folder.join("log")).unwrap();
     assert_eq!(log.matches("a new value of a credential is in force").count(), 2, "{log}");
     let faults: Vec<_> = records.iter().filter(|it| it["class"] == "credential").collect();
-    assert_eq!(faults.len(), 3, "{faults:#?}");
+    assert_eq!(faults.len(), 5, "{faults:#?}");
     for fault in faults {
         assert_eq!((&fault["side"], &fault["conn"]), (&"proxy".into(), &Value::Null));
         let detail = fault["detail"].as_str().unwrap();

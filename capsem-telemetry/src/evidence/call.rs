@@ -34,6 +34,8 @@ pub(super) struct Context {
     /// The API spoken, which the first message may tell where the path does not.
     pub(super) api: Api,
     pub(super) operation: Operation,
+    /// The model that the answer to the upgrade names: that of responses which name none.
+    pub(super) model_served: Option<String>,
     /// Which tool calls and results are known already.
     pub(super) tools: ToolMemory,
     /// Bytes kept of each call as they came, for a host.
@@ -63,6 +65,7 @@ impl Context {
             attribution,
             api,
             operation,
+            model_served: None,
             tools,
             raw,
             content,
@@ -301,6 +304,8 @@ impl Call {
                 context.tools.answer(&context.attribution, result);
             }
         }
+        let served = self.response_id.as_ref().and(context.model_served.as_ref());
+        let model = self.model_routed.or(self.model).or_else(|| served.cloned());
         let raw = self.raw.map(|raw| *raw);
         let kept = raw.as_ref().filter(|_| context.content > 0);
         let record = ModelCall {
@@ -312,7 +317,7 @@ impl Call {
             api: Some(context.api),
             operation: context.operation,
             model_requested: self.model_requested.or_else(|| context.attribution.model.clone()),
-            model: self.model_routed.or(self.model),
+            model,
             response_id: self.response_id,
             previous_response_id: self.previous_response_id,
             stream_id: self.stream_id,

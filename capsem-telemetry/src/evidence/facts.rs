@@ -2,9 +2,9 @@
 //! and calls, the results it brings. One reading for all APIs, as the names of their members agree
 //! or do not collide; knows no order of messages and no connection.
 
-use crate::Api;
 use crate::buffer::append;
 use crate::content::Decoder;
+use crate::{Api, EvidenceReason};
 
 use super::input::Payload;
 use super::json::Raw;
@@ -115,6 +115,19 @@ impl MessageFacts {
         let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | 0 | 0xfe | 0xff);
         let message = message.strip_prefix(BOM).unwrap_or(message);
         matches!(message.iter().find(|b| !blank(b)), Some(b'{' | b'['))
+    }
+
+    /// Whether a body in the clear is a message of JSON-RPC 2.0, as those of MCP are, or a batch with one
+    /// in it; or may be one to somebody who reads what is no JSON here.
+    pub fn may_be_json_rpc(body: &[u8]) -> bool {
+        const WORD: &[u8] = b"jsonrpc";
+        let body = body.strip_prefix(BOM).unwrap_or(body);
+        let payload = Payload::new(body, body.len() as u64, false);
+        let raw = payload.raw();
+        let whole = payload.missing.is_none() && (raw.members(|_, _| ()) || raw.elements(|_| ()));
+        let says = || body.windows(WORD.len()).any(|part| part.eq_ignore_ascii_case(WORD));
+        shape::is_json_rpc(payload)
+            || (!whole && (payload.missing == Some(EvidenceReason::Unparsable) || says()))
     }
 
     /// Reads a body of this `Content-Encoding`, and gives it in the clear. `None` if it cannot be

@@ -41,12 +41,17 @@ impl Dialect for Generate {
     fn event(
         &mut self,
         call: &mut Call,
-        _: &mut Limits,
+        limits: &mut Limits,
         now: Duration,
         event: Payload<'_>,
     ) -> Option<CallStatus> {
         call.took(event.members(|_, _| ()));
         self.chunk(call, Some(now), event.raw());
+        if call.error.is_some()
+            && let Some(error) = event.raw().member("error")
+        {
+            limits.refusal(error);
+        }
         None
     }
 

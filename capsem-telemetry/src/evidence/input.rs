@@ -51,6 +51,8 @@ pub struct Seen<'a> {
 pub struct RequestHead<'a> {
     /// The method.
     pub method: &'a str,
+    /// The value of `Content-Type`.
+    pub content_type: Option<&'a str>,
     /// The value of `Content-Encoding`.
     pub content_encoding: Option<&'a str>,
 }

@@ -1,5 +1,6 @@
 //! What services say of rate limits in one exchange, and which of it is new. Knows no spelling: of
-//! headers they are in `limits/headers.rs`, of events with their protocols.
+//! headers they are in `limits/headers.rs`, of errors in `limits/errors.rs`, of events with their
+//! protocols.
 
 use crate::{
     Amount, Evidence, EvidenceReason, Id, LimitSource, Provider, RateLimit, RateLimits, Timestamp,
@@ -8,6 +9,7 @@ use crate::{
 
 use super::json::{self, Raw};
 
+mod errors;
 mod headers;
 
 /// Limits kept of what is said at once. Services name about a dozen.
@@ -27,6 +29,8 @@ const MAX_WORD: usize = 64;
 pub(super) struct Limits {
     exchange: Id,
     provider: Provider,
+    /// The answer's status is one that says to come back later.
+    refused: bool,
     plan: Option<String>,
     known: Vec<RateLimit>,
     heard: Vec<RateLimits>,
@@ -39,6 +43,7 @@ impl Limits {
         Self {
             exchange,
             provider,
+            refused: false,
             plan: None,
             known: Vec::new(),
             heard: Vec::new(),
@@ -47,13 +52,28 @@ impl Limits {
         }
     }
 
+    /// Takes the status of a response, before its headers: `retry-after` is of a limit only where
+    /// too much was asked for.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.refused = matches!(status, 429 | 503 | 529);
+    }
+
     /// Reads the headers of a response.
     pub(super) fn headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
         let mut said = Said::default();
         for (name, value) in headers {
-            said.header(name, value);
+            if self.refused || !headers::is_retry(name) {
+                said.header(name, value);
+            }
         }
         self.hear(LimitSource::Headers, said);
+    }
+
+    /// Reads the error object of a refusal.
+    pub(super) fn refusal(&mut self, error: Raw<'_>) {
+        let mut said = Said::default();
+        said.error(error);
+        self.hear(LimitSource::Event, said);
     }
 
     /// Takes what an event said; a record comes of it if any of it is new.
@@ -111,8 +131,12 @@ impl Limits {
 }
 
 /// Whether two words of one limit say the same. A span to the next reset shrinks all the time, and
-/// says nothing new.
+/// says nothing new; alone it stands in a refusal, which is new each time.
 fn same(known: &RateLimit, said: &RateLimit) -> bool {
+    let nothing = RateLimit::new(said.name.clone());
+    if *said == (RateLimit { resets_in_ms: said.resets_in_ms, ..nothing }) {
+        return false;
+    }
     let RateLimit { name, limit, remaining, used_percent, .. } = said;
     let RateLimit { window_minutes, resets_at, resets_in_ms: _, status, .. } = said;
     (&known.name, known.limit, known.remaining, known.used_percent)
@@ -175,6 +199,31 @@ pub(super) fn amount(text: &str) -> Option<Amount> {
 /// Milliseconds of so many seconds.
 pub(super) fn seconds(text: &str) -> Option<u64> {
     Amount::new(amount(text)?.get() * 1000.0).map(Amount::whole)
+}
+
+/// Milliseconds of a span such as `6m0s`, `1h2m3.5s` or `17ms`.
+pub(super) fn span(text: &str) -> Option<u64> {
+    let (mut rest, mut millis) = (text.trim(), 0.0);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let unit = match unit {
+            "ms" => 1.0,
+            "s" => 1000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
+            "d" => 86_400_000.0,
+            _ => return None,
+        };
+        millis += number.parse::<f64>().ok()? * unit;
+        rest = after;
+    }
+    Amount::new(millis).map(Amount::whole)
 }
 
 /// A moment: RFC 3339, or seconds or milliseconds since 1970.

@@ -1,5 +1,5 @@
-//! MCP over a WebSocket: JSON-RPC requests that call tools, and their results, one record each.
-//! Other requests, and those of the server, leave none.
+//! MCP, over a WebSocket or in one exchange of HTTP: JSON-RPC requests that call tools, and their
+//! results, one record each. Other requests, and those of the server, leave none.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::room::Share;
 /// followed and the evidence says `capture_limit`.
 const MAX_OPEN: usize = 256;
 
-/// Follows the tool calls of one socket.
+/// Follows the tool calls of one socket, or of one exchange.
 #[derive(Debug)]
 pub(super) struct Mcp {
     log: Log,
@@ -109,6 +109,25 @@ impl Mcp {
                 .result
                 .map(|result| result.member("isError").and_then(Raw::truth).unwrap_or_default());
         });
+    }
+
+    /// An answer of no result: all that is open has failed, with this error in this body.
+    pub(super) fn refused(&mut self, now: Duration, why: &CallError, body: Option<Payload<'_>>) {
+        while !self.open.is_empty() {
+            self.end(0, now, CallStatus::Failed, |tool| {
+                tool.response_bytes = body.map_or(0, |body| body.len);
+                tool.error = Some(why.clone());
+            });
+        }
+    }
+
+    /// The request that opened all that is open was not let through. False if that is nothing.
+    pub(super) fn end_denied(&mut self, now: Duration, why: &CallError) -> bool {
+        let any = !self.open.is_empty();
+        while !self.open.is_empty() {
+            self.end(0, now, CallStatus::Denied, |tool| tool.error = Some(why.clone()));
+        }
+        any
     }
 
     fn rpc<'a>(&mut self, message: Payload<'a>) -> Rpc<'a> {

@@ -1,5 +1,5 @@
-//! Which protocol a socket speaks, where its path does not say: told by the shape of the client's
-//! first message.
+//! Which protocol a socket or an exchange speaks, where its path does not say: told by the shape of the
+//! client's first message.
 
 use crate::{Api, Operation};
 
@@ -61,4 +61,30 @@ pub(super) fn recognise(first: Payload<'_>) -> Option<Api> {
         (None, Some("tools/call" | "tools/list")) if rpc => Some(Api::Mcp),
         _ => None,
     }
+}
+
+/// Whether a body is a request of MCP, or a batch with one in it.
+pub(super) fn is_mcp(body: Payload<'_>) -> bool {
+    any(body, |message| recognise(message) == Some(Api::Mcp))
+}
+
+/// Whether a body is a message of JSON-RPC 2.0, or a batch with one in it, to any reader.
+pub(super) fn is_json_rpc(body: Payload<'_>) -> bool {
+    any(body, |message| {
+        let mut rpc = false;
+        message.members(|key, value| {
+            rpc |= key.eq_ignore_ascii_case("jsonrpc") && value.str().as_deref() == Some("2.0");
+        });
+        rpc
+    })
+}
+
+/// Whether `is` holds for a message, or for any of a batch.
+fn any<'a>(body: Payload<'a>, is: impl Fn(Payload<'a>) -> bool) -> bool {
+    if !body.raw().is_array() {
+        return is(body);
+    }
+    let mut found = false;
+    body.raw().elements(|one| found |= is(Payload { text: one.json(), ..body }));
+    found
 }

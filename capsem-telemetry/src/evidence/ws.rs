@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::{CallError, CallStatus, Evidence, EvidenceReason, ModelCall, RateLimits, ToolUse};
 
 use super::call::Finished;
-use super::input::{Payload, Seen, Settings};
+use super::input::{Payload, ResponseHead, Seen, Settings};
 use super::log::Interpreter;
-use super::shape;
+use super::{json, shape};
 
 /// Reads the model calls of one WebSocket.
 ///
@@ -124,8 +124,18 @@ impl WsEvidence {
         }
     }
 
-    /// Reads the headers of the response to the upgrade for what they say of rate limits. What else
-    /// is among them is passed over.
+    /// Reads the head of the response to the upgrade. The model it names is that of responses which
+    /// name none.
+    pub fn response_head(&mut self, head: ResponseHead<'_>) {
+        if let Reading::Known(interpreter) = &mut self.reading {
+            let log = interpreter.log();
+            log.limits.answered(head.status);
+            log.context.model_served = head.openai_model.map(|it| json::bounded(it).to_owned());
+        }
+    }
+
+    /// Reads the headers of the response to the upgrade, after its head, for what they say of rate
+    /// limits. What else is among them is passed over.
     pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
         if let Reading::Known(interpreter) = &mut self.reading {
             interpreter.log().limits.headers(headers);

@@ -53,7 +53,7 @@ fn once(
 ) -> (Finished, Option<Evidence>) {
     let settings = Settings::new(Id::fresh(), attribute(host, path), 4096);
     let settings = Settings { raw: KEPT, content: KEPT, ..settings };
-    let head = RequestHead { method: "POST", content_encoding: coding };
+    let head = RequestHead { method: "POST", content_encoding: coding, ..RequestHead::default() };
     let mut exchange = HttpEvidence::new(settings, head);
     let at = Duration::from_millis;
     for piece in request.chunks(size) {

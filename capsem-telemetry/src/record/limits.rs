@@ -29,7 +29,8 @@ pub struct RateLimits {
 /// One allowance. What the service did not say of it is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RateLimit {
-    /// The service's name for it, in lower case and with dashes: `requests`, `input-tokens`, `codex-primary`.
+    /// The service's name for it, in lower case and with dashes: `requests`, `input-tokens`,
+    /// `codex-primary`. Of a refusal it is `retry-after`, or the code of the error that says when.
     pub name: String,
     /// How much there is in a window.
     pub limit: Option<Amount>,
@@ -69,7 +70,7 @@ words! {
     pub enum LimitSource {
         /// In the headers of a response.
         Headers = "headers",
-        /// In an event or a message.
+        /// In an event, a message or the body of a refusal.
         Event = "event",
     }
 }

@@ -19,7 +19,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Ends a stream of Chat Completions, and says nothing.
+/// Ends a stream of Chat Completions, and says nothing; so does an event without data, with which
+/// servers of MCP begin one.
 const DONE: &[u8] = b"[DONE]";
 
 /// The body of such a stream.
@@ -143,7 +144,8 @@ impl Events {
     }
 
     fn judge(&mut self, event: Event) {
-        if mem::take(&mut self.passing) || event.data.trim_ascii() == DONE {
+        let says = !matches!(event.data.trim_ascii(), b"" | DONE);
+        if mem::take(&mut self.passing) || !says && !event.truncated {
             return self.pass(&event);
         }
         let mut facts = MessageFacts::read(&event.data);
@@ -190,7 +192,7 @@ impl Events {
     fn refuse(&mut self, held: usize, ruling: &Ruling, facts: &MessageFacts, size: u64) {
         let refused = self.held.split_to(held);
         self.screen.exchanged.refuse_answer(&refused, ruling, facts.model.clone(), size);
-        let api = self.screen.standing.attribution.api;
+        let api = self.screen.api;
         let reason = ruling.reason.as_deref().unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let rule = ruling.rule.as_deref();

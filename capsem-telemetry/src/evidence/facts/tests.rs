@@ -240,3 +240,28 @@ fn bodies() {
         assert_eq!(MessageFacts::of_body(Some(coding), both, 100), None, "{coding}");
     }
 }
+
+#[test]
+fn json_rpc_and_what_may_be() {
+    for (body, expected) in [
+        (&br#"{"jsonrpc":"2.0","id":1,"method":"resources/read"}"#[..], true),
+        (br#"{"method":"tools/call","params":{},"jsonrpc":"2.0","id":1}"#, true),
+        (b"\xef\xbb\xbf {\"jsonrpc\":\"2.0\"}", true),
+        (br#"{"JsonRPC":"2\u002e0"}"#, true),
+        (br#"{"jsonrpc":"2.0","jsonrpc":"1.0"}"#, true),
+        (br#"[{"a":1},{"jsonrpc":"2.0","id":1,"result":{}}]"#, true),
+        (br#"{"jsonrpc":"2.0","id":1"#, true),
+        (b"{\"a\":1} {\"JSONRPC\":\"2.0\"}", true),
+        (b"{\"a\":\"\xff\"}", true),
+        (b"{\0\"\0j\0", false),
+        (br#"{"jsonrpc":"1.0","id":1}"#, false),
+        (br#"{"id":1,"method":"x","params":{"jsonrpc":"2.0"}}"#, false),
+        (b"{\"index\":{}}\n{\"a\":1}\n", false),
+        (br#"[1,"jsonrpc"]"#, false),
+        (b"[]", false),
+        (b"", false),
+    ] {
+        let shown = String::from_utf8_lossy(body);
+        assert_eq!(MessageFacts::may_be_json_rpc(body), expected, "{shown}");
+    }
+}

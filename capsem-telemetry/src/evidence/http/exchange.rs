@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use crate::buffer::append;
 use crate::content::{Decoder, Reader};
-use crate::sse::{self, Splitter};
+use crate::sse::Splitter;
 use crate::{Api, CallError, CallStatus, Evidence, EvidenceReason, Initiator, Transport};
 
 use super::super::call::{Call, Context, Finished, call_error};
@@ -14,7 +13,8 @@ use super::super::input::{Payload, RequestHead, ResponseHead};
 use super::super::json;
 use super::super::limits::Limits;
 use super::super::tools::ToolMemory;
-use super::elements::{Element, Elements};
+use super::body::{Format, Kept, Request, data, media};
+use super::elements::Element;
 
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -33,36 +33,6 @@ pub(super) struct Exchange {
     evidence: Evidence,
 }
 
-/// A request body on its way.
-#[derive(Debug)]
-struct Request {
-    decoder: Decoder,
-    body: Kept,
-}
-
-/// The format of the response's body.
-#[derive(Debug)]
-enum Format {
-    /// The first byte will tell, among these.
-    Undecided {
-        events: bool,
-        array: bool,
-        /// The head says that it is events, which it also does of errors that are not.
-        told: bool,
-    },
-    Events(Splitter),
-    /// One JSON array whose elements are the events.
-    Array(Elements),
-    Whole(Kept),
-}
-
-/// A body that is read when it is whole, kept up to a limit.
-#[derive(Debug, Default)]
-struct Kept {
-    bytes: Vec<u8>,
-    truncated: bool,
-}
-
 impl Exchange {
     pub(super) fn new(
         context: Context,
@@ -70,7 +40,6 @@ impl Exchange {
         capture: usize,
         head: RequestHead<'_>,
     ) -> Self {
-        let decoder = Decoder::new(head.content_encoding, capture);
         let call = Call::new(&context, Initiator::Client, Duration::ZERO);
         let limits = Limits::new(context.exchange, context.attribution.provider);
         Self {
@@ -78,7 +47,7 @@ impl Exchange {
             limits,
             dialect,
             capture,
-            request: Some(Request { decoder, body: Kept::default() }),
+            request: Some(Request::new(head.content_encoding, capture)),
             status: None,
             decoder: Decoder::new(None, capture),
             format: Format::Undecided { events: true, array: false, told: false },
@@ -105,12 +74,12 @@ impl Exchange {
 
     pub(super) fn response_head(&mut self, head: ResponseHead<'_>) {
         self.status = Some(head.status);
+        self.limits.answered(head.status);
         self.decoder = Decoder::new(head.content_encoding, self.capture);
         if let Some(call) = &mut self.call {
             call.model_routed = head.openai_model.map(|model| json::bounded(model).to_owned());
         }
-        let media = head.content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-        let media = media.trim().to_ascii_lowercase();
+        let media = media(head.content_type);
         self.format = if media == "text/event-stream" {
             self.context.transport = Transport::Sse;
             Format::Undecided { events: true, array: false, told: true }
@@ -284,9 +253,9 @@ impl Exchange {
         })
     }
 
-    /// Reads why a response of this status is no answer. Its body may be anything; the status stands
-    /// in for a code it does not give.
-    fn refusal(&self, call: &mut Call, status: u16) {
+    /// Reads why a response of this status is no answer, and when to ask again. Its body may be anything;
+    /// the status stands in for a code it does not give.
+    fn refusal(&mut self, call: &mut Call, status: u16) {
         if let Format::Whole(body) = &self.format {
             let body = body.payload(call.response_bytes);
             call.keep_event(body);
@@ -297,7 +266,9 @@ impl Exchange {
                 first.get_or_insert(element);
             });
             let body = first.unwrap_or(body);
-            call.error = Some(call_error(body.member("error").unwrap_or(body)));
+            let error = body.member("error").unwrap_or(body);
+            call.error = Some(call_error(error));
+            self.limits.refusal(error);
         }
         let error = call.error.get_or_insert(CallError { code: None, message: None });
         error.code.get_or_insert_with(|| status.to_string());
@@ -310,54 +281,6 @@ impl Exchange {
             self.finished = Some(finished);
         }
     }
-}
-
-impl Format {
-    /// Tells an event stream by how one can begin: with a field name, a comment or a mark. `most`
-    /// bytes may be kept from now on.
-    fn decide(&mut self, plain: &[u8], most: usize) {
-        match self {
-            Self::Events(splitter) => splitter.set_limit(most),
-            Self::Array(elements) => elements.set_limit(most),
-            Self::Undecided { .. } | Self::Whole(_) => {}
-        }
-        let Self::Undecided { events, array, told } = *self else { return };
-        let Some(first) = plain.trim_ascii_start().first() else { return };
-        *self = match first {
-            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
-            b'[' if array => Self::Array(Elements::new(most)),
-            b'{' | b'[' | b'<' => Self::Whole(Kept::default()),
-            _ if told => Self::Events(Splitter::new(most)),
-            _ => Self::Whole(Kept::default()),
-        };
-    }
-
-    /// Memory held.
-    fn held(&self) -> usize {
-        match self {
-            Self::Undecided { .. } => 0,
-            Self::Events(splitter) => splitter.held(),
-            Self::Array(elements) => elements.held(),
-            Self::Whole(body) => body.bytes.capacity(),
-        }
-    }
-}
-
-impl Kept {
-    /// Keeps what fits in `most` bytes; the memory held.
-    fn push(&mut self, plain: &[u8], most: usize) -> usize {
-        self.truncated |= append(&mut self.bytes, plain, most);
-        self.bytes.capacity()
-    }
-
-    fn payload(&self, len: u64) -> Payload<'_> {
-        Payload::new(&self.bytes, len, self.truncated)
-    }
-}
-
-/// The data of a server-sent event.
-fn data(event: sse::Event<'_>) -> Payload<'_> {
-    Payload::new(event.data, event.len, event.truncated)
 }
 
 fn read_event(

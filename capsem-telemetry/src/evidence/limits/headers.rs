@@ -1,9 +1,22 @@
 //! How headers spell rate limits: `x-ratelimit-*` of `OpenAI` and those who follow it,
-//! `anthropic-ratelimit-*`, and the windows of `x-codex-*`. Knows names; reads no other header.
+//! `anthropic-ratelimit-*`, the windows of `x-codex-*`, and `retry-after`. Knows names; reads no other
+//! header.
 
-use crate::{Amount, RateLimit};
+use crate::{Amount, RateLimit, Timestamp};
 
-use super::{Said, amount, moment, seconds, word};
+use super::super::call::set;
+use super::{Said, amount, moment, seconds, span, word};
+
+/// The header that says when to ask again, in seconds or as a date (RFC 9110 section 10.2.3).
+const RETRY: &str = "retry-after";
+
+/// The same in milliseconds.
+const RETRY_MS: &str = "retry-after-ms";
+
+/// Whether a header says when to ask again.
+pub(super) fn is_retry(name: &str) -> bool {
+    [RETRY, RETRY_MS].iter().any(|retry| name.eq_ignore_ascii_case(retry))
+}
 
 impl Said {
     /// Reads one header; most are of something else.
@@ -29,6 +42,10 @@ impl Said {
                 && let Some(limit) = self.limit("codex-credits")
             {
                 limit.remaining = Some(balance);
+            }
+        } else if is_retry(&name) {
+            if let Some(limit) = self.limit(RETRY) {
+                retry(limit, &name, value);
             }
         } else if let Some((limit, field)) = window(&name) {
             self.window_field(limit, field, value);
@@ -95,27 +112,12 @@ fn reset(limit: &mut RateLimit, value: &str) {
     }
 }
 
-/// Milliseconds of a span such as `6m0s`, `1h2m3.5s` or `17ms`.
-fn span(text: &str) -> Option<u64> {
-    let (mut rest, mut millis) = (text.trim(), 0.0);
-    if rest.is_empty() {
-        return None;
+/// When to ask again. Of two spans the finer one counts, in whatever order they come.
+fn retry(limit: &mut RateLimit, name: &str, value: &str) {
+    if name == RETRY_MS {
+        set(&mut limit.resets_in_ms, amount(value).map(Amount::whole));
+    } else if limit.resets_in_ms.is_none() {
+        limit.resets_in_ms = seconds(value);
+        limit.resets_at = Timestamp::from_http_date(value.trim());
     }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let unit = match unit {
-            "ms" => 1.0,
-            "s" => 1000.0,
-            "m" => 60_000.0,
-            "h" => 3_600_000.0,
-            "d" => 86_400_000.0,
-            _ => return None,
-        };
-        millis += number.parse::<f64>().ok()? * unit;
-        rest = after;
-    }
-    Amount::new(millis).map(Amount::whole)
 }

@@ -44,6 +44,68 @@ fn spans_and_moments() {
 }
 
 #[test]
+fn when_to_ask_again() {
+    let (later, soon) = ("retry-after", "retry-after-ms");
+    for (headers, expected) in [
+        (&[(later, "120")][..], "name=\"retry-after\" resets_in_ms=120000"),
+        (&[("Retry-After", " 0.5 ")], "name=\"retry-after\" resets_in_ms=500"),
+        (&[(later, "0")], "name=\"retry-after\" resets_in_ms=0"),
+        (&[(soon, "1898.4")], "name=\"retry-after\" resets_in_ms=1898"),
+        (&[(later, "2"), (soon, "1898")], "name=\"retry-after\" resets_in_ms=1898"),
+        (&[(soon, "1898"), (later, "2")], "name=\"retry-after\" resets_in_ms=1898"),
+        (&[(soon, "soon"), (later, "2")], "name=\"retry-after\" resets_in_ms=2000"),
+        (
+            &[(later, "Sun, 06 Nov 1994 08:49:37 GMT")],
+            "name=\"retry-after\" resets_at=\"1994-11-06T08:49:37.000000Z\"",
+        ),
+    ] {
+        for (status, expected) in [(429, expected), (503, expected), (529, expected), (200, "")] {
+            let mut limits = limits();
+            limits.answered(status);
+            limits.headers(headers.iter().copied());
+            let said: Vec<_> = limits.take().iter().flat_map(|it| &it.limits).map(shown).collect();
+            assert_eq!(said.concat(), expected, "{status} {headers:?}");
+        }
+    }
+    for nonsense in ["", "later", "-1", "Sun, 06 Nov 1969 08:49:37 GMT", "Nov 06", "1e99"] {
+        let mut limits = limits();
+        limits.answered(429);
+        limits.headers([(later, nonsense)]);
+        assert_eq!(limits.take(), [], "{nonsense}");
+    }
+}
+
+#[test]
+fn errors() {
+    for (error, expected) in [
+        (
+            r#"{"code":"a","resets_at":1790003600}"#,
+            "name=\"a\" resets_at=\"2026-09-21T15:13:20.000000Z\"",
+        ),
+        (r#"{"type":"a_b","resets_in_seconds":1.5}"#, "name=\"a-b\" resets_in_ms=1500"),
+        (r#"{"code":429,"message":"Try again in 6m0s."}"#, "name=\"429\" resets_in_ms=360000"),
+        (r#"{"code":"a","message":"try again in 28ms, or later"}"#, "name=\"a\" resets_in_ms=28"),
+        (r#"{"code":"a","message":"try again in 1 second"}"#, "name=\"a\" resets_in_ms=1000"),
+        (r#"{"code":"a","message":"try again in 3 days"}"#, ""),
+        (r#"{"code":"a","message":"try again in "}"#, ""),
+        (
+            r#"{"code":"a","message":"try again in 2s","resets_in_seconds":3}"#,
+            "name=\"a\" resets_in_ms=3000",
+        ),
+        (r#"{"status":"A","details":[{},{"retryDelay":"0.5s"}]}"#, "name=\"a\" resets_in_ms=500"),
+        (r#"{"status":"A","details":{"retryDelay":"0.5s"}}"#, ""),
+        (r#"{"resets_in_seconds":3}"#, ""),
+        (r#"{"code":"a","resets_at":null,"resets_in_seconds":null}"#, ""),
+        ("[]", ""),
+    ] {
+        let mut limits = limits();
+        limits.refusal(Raw::new(error));
+        let said: Vec<_> = limits.take().iter().flat_map(|it| &it.limits).map(shown).collect();
+        assert_eq!(said.concat(), expected, "{error}");
+    }
+}
+
+#[test]
 fn names() {
     check(&[("X-RateLimit-Limit-Project-Tokens", "5")], &["limit=5 name=\"project-tokens\""]);
     check(

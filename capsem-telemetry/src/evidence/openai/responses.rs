@@ -10,7 +10,7 @@ use super::super::call::{Call, call_error, set};
 use super::super::dialect::Dialect;
 use super::super::input::{Payload, Walked};
 use super::super::json::{self, Raw};
-use super::super::limits::{Limits, Said, word};
+use super::super::limits::{Limits, Said};
 use super::{asides, item, usage};
 
 /// What a client says: a body of `POST /responses`, or an event.
@@ -135,22 +135,28 @@ impl<'a> Event<'a> {
         self.response.as_ref().and_then(|response| response.previous).and_then(Raw::text)
     }
 
-    /// What this event says of rate limits: one of its own, or headers that came another way.
+    /// What this event says of rate limits: one of its own, an error, or headers that came another
+    /// way.
     pub(super) fn limits(&self, limits: &mut Limits) {
         let own = self.whole.filter(|_| self.kind == "codex.rate_limits");
-        let said = own.map_or_else(|| self.headers_within(), asides::codex_limits);
+        let said = own.map_or_else(|| self.limits_within(), asides::codex_limits);
         limits.hear(LimitSource::Event, said);
     }
 
-    /// What headers say that stand in the event, its response or its error.
-    fn headers_within(&self) -> Said {
+    /// What is said by headers that stand in the event, its response or its error, and by the error.
+    fn limits_within(&self) -> Said {
         let mut said = Said::default();
-        let nested = self.response.as_ref().and_then(|response| response.headers);
-        let error = |key| self.error.and_then(|error| error.member(key));
-        let headers = [self.headers, nested, error("headers")];
+        let response = self.response.as_ref();
+        let error = self.error.or_else(|| response.and_then(|response| response.error));
+        let headers = [
+            self.headers,
+            response.and_then(|response| response.headers),
+            error.and_then(|error| error.member("headers")),
+        ];
         headers.into_iter().flatten().for_each(|headers| said.json_headers(headers));
-        let plan = error("plan_type").and_then(Raw::str);
-        set(&mut said.plan, plan.map(|plan| word(&plan)));
+        if let Some(error) = error {
+            said.error(error);
+        }
         said
     }
 

@@ -19,7 +19,7 @@ const ANSWER: [&[u8]; 2] = [
 fn call(coding: Option<&str>, encode: impl Fn(&[&[u8]]) -> Vec<Vec<u8>>) -> ModelCall {
     let attribution = attribute("chatgpt.com", "/backend-api/codex/responses");
     let settings = Settings::new(Id::fresh(), attribution, 4096);
-    let head = RequestHead { method: "POST", content_encoding: coding };
+    let head = RequestHead { method: "POST", content_encoding: coding, ..RequestHead::default() };
     let mut exchange = HttpEvidence::new(settings, head);
     let at = Duration::from_millis;
     for piece in encode(&[REQUEST]) {

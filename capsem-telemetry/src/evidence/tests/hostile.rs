@@ -113,7 +113,7 @@ fn exchange(
     coding: Option<&str>,
     body: &[u8],
 ) -> Vec<ModelCall> {
-    let head = RequestHead { method: "POST", content_encoding: coding };
+    let head = RequestHead { method: "POST", content_encoding: coding, ..RequestHead::default() };
     let mut exchange = HttpEvidence::new(settings(target.0, target.1), head);
     exchange.request_data(NOW, body);
     exchange.request_end(NOW);

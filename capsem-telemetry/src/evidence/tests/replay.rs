@@ -59,6 +59,7 @@ struct Target {
     path: String,
     #[serde(default)]
     query: String,
+    media: Option<String>,
     encoding: Option<String>,
 }
 
@@ -69,6 +70,17 @@ struct Head {
     media: Option<String>,
     encoding: Option<String>,
     model: Option<String>,
+}
+
+impl Head {
+    fn as_read(&self) -> ResponseHead<'_> {
+        ResponseHead {
+            status: self.status,
+            content_type: self.media.as_deref(),
+            content_encoding: self.encoding.as_deref(),
+            openai_model: self.model.as_deref(),
+        }
+    }
 }
 
 /// What became of a transcript.
@@ -123,7 +135,11 @@ pub(super) fn play_in_pieces(lines: &[String], count: usize, size: usize) -> Out
         (Some(target), None) => play_socket(WsEvidence::new(settings(target)), &rest, None),
         (None, Some(target)) => {
             let encoding = target.encoding.as_deref();
-            let head = RequestHead { method: &target.method, content_encoding: encoding };
+            let head = RequestHead {
+                method: &target.method,
+                content_type: target.media.as_deref(),
+                content_encoding: encoding,
+            };
             play_exchange(HttpEvidence::new(settings(target), head), &rest, size)
         }
         _ => panic!("not a first line: {first:?}"),
@@ -170,6 +186,9 @@ fn play_socket(mut socket: WsEvidence, steps: &[Step], mut wire: Option<Wire>) -
         for message in server.into_iter().flatten() {
             carry(Role::Server, message, &mut |message| socket.server_message(now, message));
         }
+        if let Some(head) = &step.response {
+            socket.response_head(head.as_read());
+        }
         if let Some(headers) = &step.headers {
             socket.response_headers(pairs(headers));
         }
@@ -211,7 +230,7 @@ fn cut(start: &str) -> Seen<'_> {
 }
 
 fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Outcome {
-    let (mut calls, mut limits) = (Vec::new(), Vec::new());
+    let (mut calls, mut tool_uses, mut limits) = (Vec::new(), Vec::new(), Vec::new());
     let (mut now, mut lost) = (Duration::ZERO, true);
     for step in steps {
         now = Duration::from_millis(step.at);
@@ -226,12 +245,7 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
             exchange.request_end(now);
         }
         if let Some(head) = &step.response {
-            exchange.response_head(ResponseHead {
-                status: head.status,
-                content_type: head.media.as_deref(),
-                content_encoding: head.encoding.as_deref(),
-                openai_model: head.model.as_deref(),
-            });
+            exchange.response_head(head.as_read());
         }
         if let Some(headers) = &step.headers {
             exchange.response_headers(pairs(headers));
@@ -244,10 +258,14 @@ fn play_exchange(mut exchange: HttpEvidence, steps: &[Step], size: usize) -> Out
         }
         lost = step.lost.unwrap_or(lost);
         calls.append(&mut exchange.take_calls());
+        tool_uses.append(&mut exchange.take_tool_uses());
         limits.append(&mut exchange.take_rate_limits());
     }
     let prompt = calls.len();
+    exchange.end(now, !lost);
+    tool_uses.append(&mut exchange.take_tool_uses());
+    limits.append(&mut exchange.take_rate_limits());
     let (rest, evidence, total) = exchange.finish(now, !lost);
     calls.extend(rest);
-    Outcome { calls, tool_uses: Vec::new(), limits, prompt, evidence, total }
+    Outcome { calls, tool_uses, limits, prompt, evidence, total }
 }
