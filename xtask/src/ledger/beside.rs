@@ -47,15 +47,17 @@ struct RateLimit {
 impl ToolUse {
     /// It was asked for, and has just what its end can have.
     pub(super) fn check(&self) -> Result<()> {
-        let (answered, error, result) = match &*self.status {
+        let answered = self.response_bytes > 0;
+        let (answer, error, result) = match &*self.status {
             "completed" => (true, false, true),
-            "failed" => (true, true, false),
+            // A status of HTTP may be all that there is.
+            "failed" => (answered, true, false),
             "denied" => (false, true, false),
             "cancelled" | "connection_lost" => (false, false, false),
             other => anyhow::bail!("no end of a tool use: {other}"),
         };
         ensure!(self.request_bytes > 0, "nobody asked for it");
-        ensure!((self.response_bytes > 0) == answered, "{} bytes of answer", self.response_bytes);
+        ensure!(answered == answer, "{} bytes of answer", self.response_bytes);
         ensure!(self.error.is_some() == error, "an error, or none, of one that {}", self.status);
         ensure!(self.is_error.is_none() || result, "a result of one that is {}", self.status);
         self.evidence.check()

@@ -61,6 +61,7 @@ fn every_end_of_a_tool_use() {
         ("completed", json!(true), Value::Null, 30),
         ("completed", Value::Null, Value::Null, 30),
         ("failed", Value::Null, error.clone(), 30),
+        ("failed", Value::Null, error.clone(), 0),
         ("denied", Value::Null, error, 0),
         ("cancelled", Value::Null, Value::Null, 0),
         ("connection_lost", Value::Null, Value::Null, 0),
