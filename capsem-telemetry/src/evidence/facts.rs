@@ -120,14 +120,12 @@ impl MessageFacts {
     /// Whether a body in the clear is a message of JSON-RPC 2.0, as those of MCP are, or a batch with one
     /// in it; or may be one to somebody who reads what is no JSON here.
     pub fn may_be_json_rpc(body: &[u8]) -> bool {
-        const WORD: &[u8] = b"jsonrpc";
         let body = body.strip_prefix(BOM).unwrap_or(body);
         let payload = Payload::new(body, body.len() as u64, false);
         let raw = payload.raw();
         let whole = payload.missing.is_none() && (raw.members(|_, _| ()) || raw.elements(|_| ()));
-        let says = || body.windows(WORD.len()).any(|part| part.eq_ignore_ascii_case(WORD));
-        shape::is_json_rpc(payload)
-            || (!whole && (payload.missing == Some(EvidenceReason::Unparsable) || says()))
+        let text = payload.missing != Some(EvidenceReason::Unparsable);
+        shape::is_json_rpc(payload) || (!whole && (!text || may_say_json_rpc(body)))
     }
 
     /// Reads a body of this `Content-Encoding`, and gives it in the clear. `None` if it cannot be
@@ -397,6 +395,30 @@ fn keep(names: &mut Vec<String>, name: Option<String>, readable: &mut bool) {
         Some(_) => *readable = false,
         None => {}
     }
+}
+
+/// Whether text that is no JSON here may have the word `jsonrpc` in it for a lenient reader. It need not
+/// be there to be seen: between bytes of UTF-16, or with letters in escapes, which nobody writes who
+/// does not hide them.
+fn may_say_json_rpc(text: &[u8]) -> bool {
+    const WORD: &[u8] = b"jsonrpc";
+    let escaped = || {
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'\\', rest) {
+            let after = rest.get(at + 1..).unwrap_or_default();
+            match after {
+                [b'u', b'0', b'0', b'4'..=b'7', ..] => return true,
+                [b'u', hex, ..] if hex.is_ascii_hexdigit() => {}
+                [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {}
+                _ => return true,
+            }
+            rest = after.get(1..).unwrap_or_default();
+        }
+        false
+    };
+    text.windows(WORD.len()).any(|part| part.eq_ignore_ascii_case(WORD))
+        || memchr::memchr(0, text).is_some()
+        || escaped()
 }
 
 #[cfg(test)]

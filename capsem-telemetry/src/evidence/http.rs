@@ -112,9 +112,9 @@ impl HttpEvidence {
         }
     }
 
-    /// Reads the headers of the final response, after its head, for what they say of rate limits, of the service's
-    /// own time, and of the model where `openai-model` has a longer name. What else is among them
-    /// is passed over.
+    /// Reads the headers of the final response, after its head, for what they say of rate limits, of
+    /// the service's own time, and of the model where `openai-model` has a longer name. What else is
+    /// among them is passed over.
     pub fn response_headers<'h>(&mut self, headers: impl IntoIterator<Item = (&'h str, &'h str)>) {
         let (mut processing, mut model) = (None, None);
         let headers = headers.into_iter().inspect(|(name, value)| {

@@ -9,8 +9,9 @@
 //! - [`WsEvidence`]: the messages of a WebSocket.
 //! - [`HttpEvidence`]: the two bodies of an HTTP exchange, as JSON or as server-sent events.
 //!
-//! Both hand out the tools called over MCP as [`ToolUse`](crate::ToolUse), and what the service says of rate limits, in headers and events, as
-//! [`RateLimits`](crate::RateLimits): once, and again when it changes.
+//! Both hand out the tools called over MCP as [`ToolUse`](crate::ToolUse), and what the service says of
+//! rate limits, in headers and events, as [`RateLimits`](crate::RateLimits): once, and again when it
+//! changes.
 //!
 //! A host that has parsers of its own asks for the bytes of each call ([`Settings::raw`]) and takes
 //! calls with [`WsEvidence::take_finished`].
