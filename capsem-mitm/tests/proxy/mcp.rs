@@ -79,8 +79,13 @@ async fn what_is_said_over_http_meets_the_rules_of_messages() {
     let twice = CALL.replace(r#""name":"sql""#, r#""name":"sql","name":"shell""#);
     let misspelt = CALL.replace(r#""name":"sql""#, r#""name":"sql","Name":"ls""#);
     let bare = shell.replace(r#""jsonrpc":"2.0","#, "");
+    // As a server reads it that guesses UTF-16, and one that takes a comma too many.
+    let wide: String = shell.chars().flat_map(|letter| [letter, '\0']).collect();
+    let hidden = shell.replace("jsonrpc", r"json\u0072pc").replace(r#""id":2}"#, r#""id":2,}"#);
     for (media, body, refused) in [
-        (JSON, &*shell, "no-shell"),
+        (JSON, &*wide, "cannot be judged"),
+        (JSON, &hidden, "cannot be judged"),
+        (JSON, &shell, "no-shell"),
         ("application/json; charset=utf-8", &shell, "no-shell"),
         (JSON, &batch, "no-shell"),
         (JSON, &twice, "no-shell"),
