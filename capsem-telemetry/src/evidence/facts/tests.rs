@@ -255,7 +255,7 @@ fn json_rpc_and_what_may_be() {
         (b"{\"a\":\"\xff\"}", true),
         (b"{\0\"\0j\0", true),
         (br#"{"json\u0072pc":"2.0",}"#, true),
-        (br#"{'json\x72pc':'2.0'}"#, true),
+        (br"{'json\x72pc':'2.0'}", true),
         (b"{'json\\\nrpc':'2.0'}", true),
         (br#"{"json\u{72}pc":"2.0",}"#, true),
         (b"{\"a\":\"\\u003cb\\\\ \\\" \\u00e9 \\n\"}\n{\"a\":1}\n", false),
