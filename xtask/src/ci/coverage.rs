@@ -90,7 +90,7 @@ fn rows(export: &Export) -> Result<BTreeMap<String, Lines>> {
         let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
         let [name, folder, module, ..] = &parts[..] else { continue };
         let module = module.trim_end_matches(".rs");
-        if folder == "src" && module != "fuzzing" {
+        if folder == "src" && name != "fuzz" && module != "fuzzing" {
             let row = rows.entry(format!("{name} {module}")).or_default();
             *row = row.and(summary.lines);
         }
