@@ -46,15 +46,17 @@ impl Request {
 
 impl Format {
     /// Tells an event stream by how one can begin: with a field name, a comment or a mark. `most`
-    /// bytes may be kept from now on.
-    pub(super) fn decide(&mut self, plain: &[u8], most: usize) {
+    /// bytes may be kept from now on. Gives what is to be read: blanks before all else are passed over,
+    /// in whatever pieces they come.
+    pub(super) fn decide<'p>(&mut self, plain: &'p [u8], most: usize) -> &'p [u8] {
         match self {
             Self::Events(splitter) => splitter.set_limit(most),
             Self::Array(elements) => elements.set_limit(most),
             Self::Undecided { .. } | Self::Whole(_) => {}
         }
-        let Self::Undecided { events, array, told } = *self else { return };
-        let Some(first) = plain.trim_ascii_start().first() else { return };
+        let Self::Undecided { events, array, told } = *self else { return plain };
+        let plain = plain.trim_ascii_start();
+        let Some(first) = plain.first() else { return plain };
         *self = match first {
             b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
             b'[' if array => Self::Array(Elements::new(most)),
@@ -62,6 +64,7 @@ impl Format {
             _ if told => Self::Events(Splitter::new(most)),
             _ => Self::Whole(Kept::default()),
         };
+        plain
     }
 
     /// Memory held.

@@ -181,7 +181,9 @@ impl Exchange {
         let Some(call) = call else { return };
         let mut ended = None;
         decode(decoder, &mut |plain, most| {
-            format.decide(plain, most);
+            let came = plain.len();
+            let plain = format.decide(plain, most);
+            call.response_bytes += (came - plain.len()) as u64;
             match format {
                 Format::Undecided { .. } => {}
                 Format::Array(elements) => elements.push(plain, |element| {

@@ -160,7 +160,7 @@ impl Rpc {
     fn read_response(&mut self, now: Duration, decode: impl FnOnce(&mut Decoder, &mut Reader<'_>)) {
         let Self { state: State::Known(mcp), decoder, format, .. } = self else { return };
         decode(decoder, &mut |plain, most| {
-            format.decide(plain, most);
+            let plain = format.decide(plain, most);
             match format {
                 Format::Events(splitter) => {
                     mcp.log().context.transport = Transport::Sse;
