@@ -71,6 +71,11 @@ impl Splitter {
         }
     }
 
+    /// A splitter of a body whose first line begins with blanks that are not given to it.
+    pub(crate) fn within_a_line(limit: usize) -> Self {
+        Self { line: b" ".to_vec(), ..Self::new(limit) }
+    }
+
     /// Takes the next bytes of the body and calls `each` for every event they complete.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
         while let Some(&byte) = bytes.first() {

@@ -281,6 +281,20 @@ fn what_is_put_in_and_never_used() {
         }),
     );
     check(
+        "results taken back",
+        &Flood::new(REALTIME, 10_000, |n| {
+            let id = long(n / 2, 2000);
+            client(if n % 2 == 0 {
+                format!(
+                    r#"{{"type":"conversation.item.create","item":{{"id":"{id}","type":"function_call_output","call_id":"{id}"}}}}"#,
+                )
+            } else {
+                format!(r#"{{"type":"conversation.item.delete","item_id":"{id}"}}"#)
+            })
+        })
+        .full(),
+    );
+    check(
         "turns of audio",
         &Flood::new(REALTIME, 10_000, |n| {
             server(format!(r#"{{"type":"input_audio_buffer.committed","item_id":"{n}"}}"#))

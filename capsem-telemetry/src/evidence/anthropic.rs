@@ -42,7 +42,7 @@ impl Dialect for Messages {
     fn event(
         &mut self,
         call: &mut Call,
-        _: &mut Limits,
+        limits: &mut Limits,
         now: Duration,
         event: Payload<'_>,
     ) -> Option<CallStatus> {
@@ -69,14 +69,15 @@ impl Dialect for Messages {
                 output(call, block);
             }
             (Some("content_block_delta"), ..) => call.delta(now),
-            (Some("message_delta"), _, _, Some(delta), _) => {
-                let reason = delta.member("stop_reason").and_then(Raw::text);
-                set(&mut call.stop_reason, reason);
+            (Some("message_delta"), ..) => {
+                let reason = delta.and_then(|delta| delta.member("stop_reason"));
+                set(&mut call.stop_reason, reason.and_then(Raw::text));
                 self.count(call, usage);
             }
             (Some("message_stop"), ..) => return Some(ending(call)),
             (Some("error") | None, .., Some(error)) => {
                 call.error = Some(call_error(error));
+                limits.refusal(error);
                 return Some(CallStatus::Failed);
             }
             (Some(_), ..) => {}

@@ -255,14 +255,18 @@ impl Call {
 
     /// The result of the tool call `id` was taken back.
     pub(super) fn forget_result(&mut self, id: &str) {
-        let mut place = 0;
+        let (mut place, mut freed) = (0, 0);
         let matched = self.matched;
         self.tool_results.retain(|result| {
             let keep = result.call_id.as_deref() != Some(id);
-            self.matched -= usize::from(!keep && place < matched);
+            if !keep {
+                self.matched -= usize::from(place < matched);
+                freed += weight([result.call_id.as_ref()]);
+            }
             place += 1;
             keep
         });
+        self.held.give(freed);
     }
 
     /// The tool call `id` is no longer wanted.

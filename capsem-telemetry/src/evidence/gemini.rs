@@ -48,7 +48,7 @@ impl Dialect for Generate {
         call.took(event.members(|_, _| ()));
         self.chunk(call, Some(now), event.raw());
         if call.error.is_some()
-            && let Some(error) = event.raw().member("error")
+            && let Some(error) = unwrapped(event.raw()).member("error")
         {
             limits.refusal(error);
         }
@@ -83,15 +83,8 @@ impl Dialect for Generate {
 
 impl Generate {
     fn chunk(&mut self, call: &mut Call, now: Option<Duration>, chunk: Raw<'_>) {
-        if let Some(wrapped) = chunk.member("response") {
-            return self.chunk_fields(call, now, wrapped);
-        }
-        self.chunk_fields(call, now, chunk);
-    }
-
-    fn chunk_fields(&mut self, call: &mut Call, now: Option<Duration>, chunk: Raw<'_>) {
         let mut known = false;
-        chunk.members(|key, value| {
+        unwrapped(chunk).members(|key, value| {
             let mut it = true;
             match key {
                 "responseId" => set(&mut call.response_id, value.text()),
@@ -143,6 +136,11 @@ impl Generate {
             _ => {}
         });
     }
+}
+
+/// A chunk as it is meant: Code Assist puts it into a member of another.
+fn unwrapped(chunk: Raw<'_>) -> Raw<'_> {
+    chunk.member("response").unwrap_or(chunk)
 }
 
 /// Reads the cumulative counts of a chunk. Thoughts are not in the output's count, and what tools

@@ -24,6 +24,8 @@ pub(super) enum Format {
         array: bool,
         /// The head says that it is events, which it also does of errors that are not.
         told: bool,
+        /// The last byte passed over was a blank within a line.
+        indented: bool,
     },
     Events(Splitter),
     /// One JSON array whose elements are the events.
@@ -45,6 +47,11 @@ impl Request {
 }
 
 impl Format {
+    /// Nothing has come yet, and it may be any of these.
+    pub(super) fn undecided(events: bool, array: bool, told: bool) -> Self {
+        Self::Undecided { events, array, told, indented: false }
+    }
+
     /// Tells an event stream by how one can begin: with a field name, a comment or a mark. `most`
     /// bytes may be kept from now on. Gives what is to be read: blanks before all else are passed over,
     /// in whatever pieces they come.
@@ -54,17 +61,22 @@ impl Format {
             Self::Array(elements) => elements.set_limit(most),
             Self::Undecided { .. } | Self::Whole(_) => {}
         }
-        let Self::Undecided { events, array, told } = *self else { return plain };
-        let plain = plain.trim_ascii_start();
-        let Some(first) = plain.first() else { return plain };
+        let Self::Undecided { events, array, told, indented } = self else { return plain };
+        let rest = plain.trim_ascii_start();
+        if let Some(blank) = plain[..plain.len() - rest.len()].last() {
+            *indented = !matches!(blank, b'\n' | b'\r');
+        }
+        let Some(first) = rest.first() else { return rest };
+        // A blank before a field's name makes another field of it.
+        let splitter = if *indented { Splitter::within_a_line } else { Splitter::new };
         *self = match first {
-            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if events => Self::Events(Splitter::new(most)),
-            b'[' if array => Self::Array(Elements::new(most)),
+            b'd' | b'e' | b'i' | b'r' | b':' | 0xef if *events => Self::Events(splitter(most)),
+            b'[' if *array => Self::Array(Elements::new(most)),
             b'{' | b'[' | b'<' => Self::Whole(Kept::default()),
-            _ if told => Self::Events(Splitter::new(most)),
+            _ if *told => Self::Events(splitter(most)),
             _ => Self::Whole(Kept::default()),
         };
-        plain
+        rest
     }
 
     /// Memory held.

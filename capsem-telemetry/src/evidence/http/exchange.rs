@@ -50,7 +50,7 @@ impl Exchange {
             request: Some(Request::new(head.content_encoding, capture)),
             status: None,
             decoder: Decoder::new(None, capture),
-            format: Format::Undecided { events: true, array: false, told: false },
+            format: Format::undecided(true, false, false),
             call: Some(call),
             finished: None,
             evidence: Evidence::FULL,
@@ -82,11 +82,11 @@ impl Exchange {
         let media = media(head.content_type);
         self.format = if media == "text/event-stream" {
             self.context.transport = Transport::Sse;
-            Format::Undecided { events: true, array: false, told: true }
+            Format::undecided(true, false, true)
         } else {
             let array =
                 self.context.api == Api::GenerateContent && matches!(head.status, 200..=299);
-            Format::Undecided { events: !media.ends_with("json"), array, told: false }
+            Format::undecided(!media.ends_with("json"), array, false)
         };
     }
 

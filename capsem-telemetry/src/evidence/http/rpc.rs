@@ -45,7 +45,7 @@ impl Rpc {
                 state: State::Asking(request, settings),
                 status: None,
                 decoder: Decoder::new(None, capture),
-                format: Format::Undecided { events: true, array: false, told: false },
+                format: Format::undecided(true, false, false),
             }
         })
     }
@@ -91,7 +91,7 @@ impl Rpc {
         let media = media(head.content_type);
         let told = media == "text/event-stream";
         let events = !media.ends_with("json");
-        self.format = Format::Undecided { events, array: false, told };
+        self.format = Format::undecided(events, false, told);
     }
 
     pub(super) fn response_data(&mut self, now: Duration, bytes: &[u8]) {

@@ -38,7 +38,7 @@ impl Dialect for Chat {
     fn event(
         &mut self,
         call: &mut Call,
-        _: &mut Limits,
+        limits: &mut Limits,
         now: Duration,
         event: Payload<'_>,
     ) -> Option<CallStatus> {
@@ -46,6 +46,11 @@ impl Dialect for Chat {
             return self.stream_ended(call).or(Some(CallStatus::Incomplete));
         }
         self.completion(call, Some(now), event);
+        if call.error.is_some()
+            && let Some(error) = event.raw().member("error")
+        {
+            limits.refusal(error);
+        }
         None
     }
 

@@ -187,6 +187,9 @@ impl Interpreter for Realtime {
         }
         let (event, walked) = Event::read(message);
         self.log.took(walked);
+        if let Some(error) = event.refusal() {
+            self.log.limits.refusal(error);
+        }
         match &*event.kind {
             "session.created" | "session.updated" => {
                 let model = event.session.and_then(|session| session.member("model"));

@@ -66,6 +66,11 @@ impl<'a> Event<'a> {
         self.id.as_deref().or(self.response_id.as_deref())
     }
 
+    /// Why something was refused: as an event of its own, or as the end of a response.
+    pub(super) fn refusal(&self) -> Option<Raw<'a>> {
+        self.error.or_else(|| self.details.and_then(|details| details.member("error")))
+    }
+
     /// What this event adds to its call; `Some` if it ends it.
     pub(super) fn apply(&self, call: &mut Call, now: Duration) -> Option<CallStatus> {
         match (&*self.kind, self.item) {
