@@ -104,15 +104,21 @@ fn replaced(bytes: &[u8], secret: &[u8], shown: &[u8]) -> Option<Vec<u8>> {
     out
 }
 
-/// What follows `secret` at the start of `bytes`, as it is or percent-encoded in part or whole.
+/// What follows `secret` at the start of `bytes`, as it is or percent-encoded in part or whole. A text
+/// that is cut at a limit may end within it.
 fn after<'b>(bytes: &'b [u8], secret: &[u8]) -> Option<&'b [u8]> {
+    /// Bytes of a value that give it away; fewer may be the start that all of a service's keys have.
+    const START: usize = 12;
     if let Some(rest) = bytes.strip_prefix(secret) {
         return Some(rest);
     }
     let mut rest = bytes;
-    for &byte in secret {
+    for (read, &byte) in secret.iter().enumerate() {
+        if read >= START && matches!(rest, [] | [b'%'] | [b'%', _]) {
+            return Some(&[]);
+        }
         rest = match (spelt(rest), rest.split_first()) {
-            (Some((read, tail)), _) if read == byte => tail,
+            (Some((given, tail)), _) if given == byte => tail,
             (_, Some((first, tail))) if *first == byte => tail,
             _ => return None,
         };

@@ -188,21 +188,75 @@ async fn refused(front: &Front, canaries: &mut Canaries) {
     last(client).await;
 }
 
+/// Requests that are given a value from a file, which the upstream repeats wherever it can, also
+/// where the record of it ends within the value.
+async fn repeated(front: &Front, upstream: &mut Upstream, value: &str) {
+    let given = "Authorization: Bearer stand-in\r\n";
+    let cut = "x".repeat(1024 - PIECE - 2) + value;
+    let error = format!(r#"{{"error":{{"code":"{value}","message":"{cut}"}}}}"#);
+    let mut client = tls(front).await;
+    client
+        .send(format!(
+            "POST /v1/responses HTTP/1.1\r\nHost: {HOST}\r\n{given}Content-Length: 2\r\n\r\n{{}}"
+        ))
+        .await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    assert!(head.contains(value), "{head}");
+    server.exact(2).await;
+    let length = error.len();
+    server
+        .send(format!(
+            "HTTP/1.1 500 {value}\r\nX-Echo: {value}\r\nContent-Length: {length}\r\n\r\n{error}"
+        ))
+        .await;
+    drop(server);
+    last(client).await;
+
+    let mut client = tls(front).await;
+    client.send(upgrade("/v1/responses", given)).await;
+    let mut server = upstream.next().await;
+    let head = server.head().await;
+    assert!(head.contains(value), "{head}");
+    server.switch(&head, &format!("X-Echo: {value}\r\n")).await;
+    client.head().await;
+    let create = frame(
+        Role::Client,
+        Opcode::Text,
+        true,
+        false,
+        br#"{"type":"response.create","model":"m","input":"x"}"#,
+    );
+    client.send(&create).await;
+    server.exact(create.len()).await;
+    let error = format!(r#"{{"type":"error","status":500,{}"#, &error[1..]);
+    server.send(frame(Role::Server, Opcode::Text, true, false, error.as_bytes())).await;
+    let close = [&1008_u16.to_be_bytes()[..], value.as_bytes()].concat();
+    server.send(frame(Role::Server, Opcode::Close, true, false, &close)).await;
+    client.send(frame(Role::Client, Opcode::Close, true, false, &close)).await;
+    drop(server);
+    last(client).await;
+}
+
 #[tokio::test]
 async fn nothing_that_is_written_holds_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut upstream = Upstream::tls(HOST).await;
     configure(folder, &upstream);
-    let config =
-        std::fs::read_to_string(folder.join("proxy.toml")).unwrap() + "capture_bodies = true\n";
+    let mut canaries = Canaries::default();
+    let value = canaries.at("a credential's value");
+    std::fs::write(folder.join("key"), &value).unwrap();
+    let config = std::fs::read_to_string(folder.join("proxy.toml")).unwrap()
+        + "capture_bodies = true\n[[credential]]\nhost = \"api.openai.com\"\n\
+           placeholder = \"Bearer stand-in\"\nprefix = \"Bearer \"\nvalue_file = \"key\"\n";
     std::fs::write(folder.join("proxy.toml"), config).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let mut command = program(&["serve", "--config", "proxy.toml"], folder);
     command.env("RUST_LOG", "trace").stderr(log);
     let (mut child, front) = spawn(command).await;
-    let mut canaries = Canaries::default();
 
+    repeated(&front, &mut upstream, &value).await;
     answered(&front, &mut upstream, &mut canaries).await;
     refused(&front, &mut canaries).await;
     // Upgrades: refused by upstream, answered by a 101 that is none, and switched, with messages, and

@@ -5,7 +5,8 @@ use super::*;
 #[track_caller]
 fn check(text: &str, expected: Option<&str>) {
     let mut masks = Masks::default();
-    for (secret, shown) in [("sk-s3cr3t/1", "one"), ("100%41xyz", "two")] {
+    let secrets = [("sk-s3cr3t/1", "one"), ("100%41xyz", "two"), ("eighteen?letters-l", "three")];
+    for (secret, shown) in secrets {
         masks.add(&Credential::new(shown, Secret::new(secret).unwrap()), shown);
     }
     assert_eq!(masks.text(text).as_deref(), expected, "{text}");
@@ -23,6 +24,18 @@ fn values_are_hidden_in_every_spelling() {
     check("100%41xyz 100%2541xyz", Some("two two"));
     check("100Axyz", None);
     check("sk-s3cr3t/1100%41xyz", Some("onetwo"));
+}
+
+#[test]
+fn a_text_may_end_within_a_value() {
+    check("an eighteen?le", None);
+    check("an eighteen?let", Some("an three"));
+    check("an eighteen?let ", None);
+    check("an eighteen%3Flette", Some("an three"));
+    check("an eighteen?lette%", Some("an three"));
+    check("an eighteen?lette%7", Some("an three"));
+    check("an eighteen?lette%72 ", None);
+    check("eighteen?letters-l eighteen?letters-", Some("three three"));
 }
 
 #[test]
