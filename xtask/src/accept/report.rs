@@ -18,6 +18,27 @@ const WORDS: usize = 160;
 const COLUMNS: &str = "| answer | the user reads | seconds | exit | upgrades | POSTs | by POST after a socket |\n\
                        |---|---|---:|---:|---:|---:|---|\n";
 
+/// What the tables say of the defaults, and of the statuses a rule may have instead.
+const FOLLOWS: &str = r"
+## What follows from it
+
+- A refused message is answered on its socket with `response.failed` and `invalid_prompt`. After it
+  Codex shows the rule's own words, ends its turn and does not send the content again. An `error`
+  event of status 400 ends the turn as well, but its user reads JSON; of status 403, or after a Close,
+  Codex connects anew until it gives the socket up, and sends the same by POST.
+- A blocked request or upgrade is answered 403 where its rule has no `status`. It is what the answer
+  means (RFC 9110 section 15.5.4), no client goes on without an error, and of a POST both SDKs show the
+  rule's words. Codex takes a 403 of the upgrade for a fault of the socket and asks again by POST; a
+  rule that refuses both costs it time and lets nothing pass.
+- `status = 400` in a rule on upgrades ends Codex at once, with the rule's words in JSON. It is not the
+  default, since a client that is told of a bad request looks for its own mistake.
+- `status = 426` in a rule on upgrades makes Codex ask by POST at once: for those who allow models
+  and want no sockets.
+- `status = 429` hides the rule's words from the user of Codex, and the SDKs repeat their POSTs.
+- A rule on upgrades alone keeps nothing in: what a client does not get said on a socket it may say by
+  POST. A rule on messages speaks of both.
+";
+
 /// The document so far.
 pub(super) struct Report {
     text: String,
@@ -68,7 +89,8 @@ impl Report {
         let folder = paths::root().join("docs");
         fs::create_dir_all(&folder)?;
         let file = folder.join("clients.md");
-        fs::write(&file, &self.text).with_context(|| format!("cannot write {}", file.display()))?;
+        let text = [&self.text, FOLLOWS].concat();
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(file)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fallback, Measured, WORDS, row};
+use super::{FOLLOWS, Fallback, Measured, WORDS, fs, paths, row};
 
 #[track_caller]
 fn check(words: &str, exit: Option<i32>, fallback: Fallback, want: &str) {
@@ -29,4 +29,10 @@ fn a_row_is_one_line_of_a_table_whatever_a_client_says() {
             "é".repeat(WORDS)
         ),
     );
+}
+
+#[test]
+fn the_document_says_what_follows_from_it() {
+    let document = fs::read_to_string(paths::root().join("docs/clients.md")).unwrap();
+    assert!(document.ends_with(FOLLOWS), "`cargo xtask accept --answers` writes it anew");
 }
