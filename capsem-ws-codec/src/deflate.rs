@@ -4,12 +4,15 @@
 
 use crate::{Error, extension::Context};
 use flate2::{Decompress, FlushDecompress, Status};
+use std::cell::Cell;
 
 /// What every sender takes off the end of a message.
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 /// The same and an empty final block: it ends the library's stream exactly where the message stood
 /// between blocks, and nowhere else.
 const TAIL_AND_FINAL: &[u8] = &[0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
+/// What ends the library's stream after the tail.
+const FINAL: &[u8] = TAIL_AND_FINAL.split_at(TAIL.len()).1;
 /// The longest distance a match may reach back.
 const WINDOW: usize = 32 * 1024;
 /// Output asked for at once: at least so much, and at most.
@@ -35,7 +38,8 @@ pub(crate) struct Inflater {
 }
 
 struct Stream {
-    library: Decompress,
+    /// None while the connection rests: what it remembers is in the window too.
+    library: Option<Decompress>,
     window: Window,
     /// A final block was read: the library has ended and must be set up again to go on.
     ended: bool,
@@ -43,6 +47,13 @@ struct Stream {
     finals: u32,
     /// The message under way has compressed bytes. One without any is not even empty.
     begun: bool,
+    /// The last message did not end between blocks, which was seen too late to refuse it.
+    amid_block: bool,
+}
+
+thread_local! {
+    /// The library's state of a connection that rests, for the next one on this thread.
+    static SPARE: Cell<Option<Decompress>> = const { Cell::new(None) };
 }
 
 /// Where the bytes of messages go.
@@ -75,11 +86,15 @@ impl Inflater {
         }
     }
 
-    /// Between messages: gives back what is quickly made anew and holds nothing of use.
+    /// Between messages: gives back all but the window, which the library is given anew when more
+    /// comes. A message that did not end between blocks, and was followed so far by nothing that
+    /// shows it, fails what comes next.
     pub(crate) fn release(&mut self) {
-        if let (Context::Fresh, Some(stream)) = (self.context, &mut self.stream) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.context == Context::Fresh {
             stream.window = Window::default();
         }
+        stream.rest(self.context);
     }
 }
 
@@ -92,11 +107,40 @@ impl std::fmt::Debug for Inflater {
 impl Stream {
     fn new() -> Self {
         Self {
-            library: Decompress::new(false),
+            library: None,
             window: Window::default(),
             ended: false,
             finals: 0,
             begun: false,
+            amid_block: false,
+        }
+    }
+
+    /// Gives the library's state to the next connection that needs one.
+    fn rest(&mut self, context: Context) {
+        let Some(mut library) = self.library.take() else { return };
+        if context == Context::Takeover && !self.ended {
+            let status = library.decompress(FINAL, &mut [0; 8], FlushDecompress::None);
+            self.amid_block = !matches!(status, Ok(Status::StreamEnd));
+        }
+        SPARE.set(Some(library));
+    }
+
+    /// The library as the last message left it.
+    fn library(&mut self) -> Result<&mut Decompress, Error> {
+        if self.amid_block {
+            return Err(Error::InflateUnfinished);
+        }
+        match &mut self.library {
+            Some(library) => Ok(library),
+            none @ None => {
+                let library = none.insert(SPARE.take().unwrap_or_else(|| Decompress::new(false)));
+                library.reset(false);
+                if !self.ended {
+                    self.window.teach(library)?;
+                }
+                Ok(library)
+            }
         }
     }
 
@@ -130,23 +174,27 @@ impl Stream {
         output: &mut impl Output,
     ) -> (usize, usize, bool, Result<(), Error>) {
         let wanted = input.len().saturating_mul(RATIO).clamp(LEAST, MOST);
+        let library = match self.library() {
+            Ok(library) => library,
+            Err(error) => return (0, 0, false, Err(error)),
+        };
         let (buffer, most) = output.room(wanted);
         let had = buffer.len();
-        let (taken, gave) = (self.library.total_in(), self.library.total_out());
+        let (taken, gave) = (library.total_in(), library.total_out());
         let spare = buffer.capacity() - had;
         let room = if spare < most { spare } else { most.min(wanted) };
         let status = if spare < most {
-            self.library.decompress_vec(input, buffer, FlushDecompress::None)
+            library.decompress_vec(input, buffer, FlushDecompress::None)
         } else {
             // The limit is near: not a byte more than it takes to see it passed, and no more of them
             // cleared than so little input may fill.
             buffer.resize(had + room, 0);
             let place = buffer.get_mut(had..).unwrap_or_default();
-            self.library.decompress(input, place, FlushDecompress::None)
+            library.decompress(input, place, FlushDecompress::None)
         };
         let count = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
-        let used = count(self.library.total_in(), taken);
-        let made = count(self.library.total_out(), gave);
+        let used = count(library.total_in(), taken);
+        let made = count(library.total_out(), gave);
         buffer.truncate(had + made);
         self.window.remember(buffer.get(had..).unwrap_or_default());
         self.ended = matches!(status, Ok(Status::StreamEnd));
@@ -160,12 +208,9 @@ impl Stream {
             return Err(Error::InflateFinals { limit: FINALS });
         }
         self.finals += 1;
+        self.library()?.reset(false);
         self.ended = false;
-        self.library.reset(false);
-        match self.window.bytes() {
-            [] => Ok(()),
-            window => self.library.set_dictionary(window).map(drop).map_err(|_| Error::Inflate),
-        }
+        self.library.as_mut().map_or(Ok(()), |library| self.window.teach(library))
     }
 
     /// Ends a message: between blocks `tail` is taken whole and makes nothing.
@@ -179,14 +224,15 @@ impl Stream {
             return Ok(());
         }
         // Anything that comes out here was not part of the message.
-        let (taken, had) = (self.library.total_in(), self.library.total_out());
-        let status = self.library.decompress(tail, &mut [0; 8], FlushDecompress::None);
-        let used = self.library.total_in() - taken;
+        let library = self.library()?;
+        let (taken, had) = (library.total_in(), library.total_out());
+        let status = library.decompress(tail, &mut [0; 8], FlushDecompress::None);
+        let (used, made) = (library.total_in() - taken, library.total_out() - had);
         self.ended = matches!(status, Ok(Status::StreamEnd));
         // The message itself may end in the header of a final block, which the tail completes.
         let whole = used == tail.len() as u64 || (self.ended && used == TAIL.len() as u64);
         let ended = self.ended || tail == TAIL;
-        if status.is_ok() && whole && self.library.total_out() == had && ended {
+        if status.is_ok() && whole && made == 0 && ended {
             Ok(())
         } else {
             Err(Error::InflateUnfinished)
@@ -195,7 +241,9 @@ impl Stream {
 
     /// Begins anew, as if nothing had been read, with the memory it has.
     fn forget(&mut self) {
-        self.library.reset(false);
+        if let Some(library) = &mut self.library {
+            library.reset(false);
+        }
         self.window.forget();
         self.ended = false;
     }
@@ -215,6 +263,11 @@ impl Window {
     fn remember(&mut self, made: &[u8]) {
         let made = made.get(made.len().saturating_sub(WINDOW)..).unwrap_or_default();
         let (fill, over) = made.split_at(made.len().min(WINDOW - self.ring.len()));
+        let len = self.ring.len() + fill.len();
+        if len > self.ring.capacity() {
+            let grown = len.max(2 * self.ring.capacity()).min(WINDOW);
+            self.ring.reserve_exact(grown - self.ring.len());
+        }
         self.ring.extend_from_slice(fill);
         let (before_end, from_start) = over.split_at(over.len().min(WINDOW - self.oldest));
         for (at, bytes) in [(self.oldest, before_end), (0, from_start)] {
@@ -230,11 +283,18 @@ impl Window {
         self.oldest = 0;
     }
 
+    /// Has the library refer to it as to what it has made itself.
+    fn teach(&self, library: &mut Decompress) -> Result<(), Error> {
+        for part in self.parts().into_iter().filter(|part| !part.is_empty()) {
+            library.set_dictionary(part).map_err(|_| Error::Inflate)?;
+        }
+        Ok(())
+    }
+
     /// Oldest first.
-    fn bytes(&mut self) -> &[u8] {
-        self.ring.rotate_left(self.oldest);
-        self.oldest = 0;
-        &self.ring
+    fn parts(&self) -> [&[u8]; 2] {
+        let (newest, oldest) = self.ring.split_at(self.oldest);
+        [oldest, newest]
     }
 }
 

@@ -153,8 +153,10 @@ impl Reader {
     }
 
     /// Gives back the memory of the last message, which the next one takes anew: for a connection
-    /// that rests. [`last`](Self::last) gives nothing then. Does nothing inside a message; what an
-    /// inflater must remember stays.
+    /// that rests. [`last`](Self::last) gives nothing then. Does nothing inside a message; of an
+    /// inflater the window stays. A compressed message that did not end between DEFLATE blocks (RFC
+    /// 7692 section 7.2.1) and could not be told from one that did, is told here: what comes next fails
+    /// with [`Error::InflateUnfinished`](crate::Error::InflateUnfinished).
     pub fn release(&mut self) {
         if !self.in_message() {
             self.lies_here = false;

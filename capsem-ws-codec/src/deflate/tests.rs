@@ -37,6 +37,8 @@ struct Case {
     /// How many messages at a time end in a final block; 0 for none.
     finals: usize,
     piece: usize,
+    /// The connection rests after each message.
+    rests: bool,
 }
 
 fn deflate(deflater: &mut Compress, plain: &[u8], end: FlushCompress) -> Vec<u8> {
@@ -76,6 +78,9 @@ fn check(case: Case) {
         }
         assert_eq!(inflater.end(), Ok(()), "message {at} of {case:?}");
         assert!(read == plain, "message {at} of {case:?}");
+        if case.rests {
+            inflater.release();
+        }
     }
 }
 
@@ -90,7 +95,9 @@ fn reads_what_zlib_writes() {
                 for piece in
                     [13, 4096, usize::MAX].into_iter().step_by(if cfg!(miri) { 2 } else { 1 })
                 {
-                    check(Case { context, bits, finals, piece });
+                    for rests in [false, true] {
+                        check(Case { context, bits, finals, piece, rests });
+                    }
                 }
             }
         }
@@ -138,6 +145,42 @@ fn the_window_outlives_a_final_block() {
         let first = wire.len() - (rest.len() - TAIL.len());
         assert!(inflate(&mut inflater, &wire[..first]) == Ok(plain.clone()));
         assert!(inflate(&mut inflater, &wire[first..]) == Ok(window.to_vec()));
+    }
+}
+
+/// The start of a block's code lengths: so long that the tail may be among them.
+const AMID_LENGTHS: &[u8] = b"\x04\xe0\x01";
+
+#[test]
+fn a_message_that_ends_amid_a_block_is_seen_where_the_connection_rests() {
+    let end = |message: &[u8]| {
+        let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+        assert_eq!(inflate(&mut inflater, message), Ok(Vec::new()), "no output shows it");
+        inflater.release();
+        inflate(&mut inflater, b"\x00")
+    };
+    assert_eq!(end(b"\x00"), Ok(Vec::new()));
+    assert_eq!(end(AMID_LENGTHS), Err(Error::InflateUnfinished));
+    let mut inflater = Inflater::new(Context::Takeover).expect("the feature is on");
+    assert_eq!(inflate(&mut inflater, AMID_LENGTHS), Ok(Vec::new()));
+    inflater.release();
+    assert_eq!(inflater.end(), Err(Error::InflateUnfinished), "even of a message without bytes");
+}
+
+#[test]
+fn connections_that_rest_share_what_they_give_back() {
+    let plain = [text(500, 0), text(40_000, 1)];
+    let mut both = plain.each_ref().map(|plain| {
+        let deflater = Compress::new(Compression::new(6), false);
+        (deflater, Inflater::new(Context::Takeover).expect("the feature is on"), plain)
+    });
+    for round in 0..4 {
+        for (deflater, inflater, plain) in &mut both {
+            let wire = deflate(deflater, plain, FlushCompress::Sync);
+            let read = inflate(inflater, &wire[..wire.len() - TAIL.len()]);
+            assert!(read.as_ref() == Ok(*plain), "round {round} of {} bytes", plain.len());
+            inflater.release();
+        }
     }
 }
 
@@ -303,7 +346,7 @@ fn a_window_is_what_came_last() {
             came += piece.len();
             if came % 7 == 0 || came == text.len() {
                 let expected = &text[came.saturating_sub(WINDOW)..came];
-                assert!(window.bytes() == expected, "{came} in pieces of {}", piece.len());
+                assert!(window.parts().concat() == expected, "{came} in pieces of {}", piece.len());
             }
         }
     }
